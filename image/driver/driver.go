@@ -1,0 +1,55 @@
+// Package driver is the contract of an image builder: something that makes a container image out of a base,
+// requirements and code, and pushes it to a registry.
+package driver
+
+import "context"
+
+// Request is one image to build.
+type Request struct {
+	// Repository is "<registry>/proa" and Tag the pipeline's tag; pods run the digest that Build returns.
+	Repository string
+	Tag        string
+	// Base is the reference of the base image.
+	Base string
+	// Platform is "linux/amd64" or "linux/arm64".
+	Platform string
+	// Python is the minor version to resolve for, such as "3.11"; Interpreter is a Python of that version on this
+	// machine, used to compile bytecode, if there is one.
+	Python      string
+	Interpreter string
+	// Requirements are requirement specifiers; the order doesn't matter.
+	Requirements []string
+	// Environment is set in the image.
+	Environment map[string]string
+	// Files are our own parts (launcher and SDK): absolute path in the image -> file or folder on this machine.
+	Files map[string]string
+	// Code is the folder that becomes /app; empty means no code layer.
+	Code string
+	// Labels are set in the image's config.
+	Labels map[string]string
+}
+
+// Image is a pushed image.
+type Image struct {
+	// Ref is "<repository>@sha256:…".
+	Ref string
+	// Key is the build key of the environment (all but the code layer).
+	Key string
+	// Reused says that the environment was found, not built.
+	Reused bool
+}
+
+// Progress receives what a builder is doing, for people.
+type Progress interface {
+	// Phase begins a phase ("resolving 2 requirements"); Detail tells of its course ("uploaded 12 of 87 MB").
+	Phase(name string)
+	Detail(text string)
+}
+
+// Builder builds images. Building the same request twice gives the same digest.
+type Builder interface {
+	Build(ctx context.Context, r Request, p Progress) (Image, error)
+	// Binary pushes an image that holds one static program on an empty base, and runs it. It returns the reference by
+	// digest; a program that is there already is not pushed again.
+	Binary(ctx context.Context, repository, tag, platform, program string, p Progress) (Image, error)
+}

@@ -1,0 +1,102 @@
+// Package plan turns a spec and a target into a plan: what has to be built and run, in which order, under which cache
+// keys. It is pure: no I/O, no clock, no environment, so a plan can be printed, tested against golden files and replayed.
+package plan
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/proa-ml/proa/spec"
+)
+
+// Plan is a pipeline made ready to run on one kind of target. A run keeps its plan, frozen, in the metadata store.
+type Plan struct {
+	APIVersion string `json:"apiVersion"`
+	Pipeline   string `json:"pipeline"`
+	// Images are the distinct images the steps need; none on a target that runs processes.
+	Images []Image `json:"images,omitempty"`
+	// Steps are in topological order; steps that don't depend on each other keep the order of the spec.
+	Steps []Step `json:"steps"`
+}
+
+// Image is one image to build, shared by all steps with equal settings.
+type Image struct {
+	// Key identifies the image within the plan and the environment in cache keys.
+	Key          string            `json:"key"`
+	Base         string            `json:"base"`
+	Platform     string            `json:"platform"`
+	Python       string            `json:"python"`
+	Requirements []string          `json:"requirements,omitempty"`
+	Environment  map[string]string `json:"environment,omitempty"`
+	// Ref is the reference by digest, once built.
+	Ref string `json:"ref,omitempty"`
+}
+
+// Step is one step, with its defaults filled in.
+type Step struct {
+	Name string `json:"name"`
+	// Needs names the steps that must have succeeded first: those of Inputs and After, without repetition, sorted.
+	Needs []string `json:"needs,omitempty"`
+	// Image is the Key of one of the plan's images; empty on a target that runs processes.
+	Image string `json:"image,omitempty"`
+	// Command, Dir and Env are the runner's, as in the Invocation.
+	Command []string          `json:"command"`
+	Dir     string            `json:"dir"`
+	Env     map[string]string `json:"env,omitempty"`
+	// Source, Parameters, Inputs and Outputs are the spec's.
+	Source     string                     `json:"source"`
+	Parameters map[string]json.RawMessage `json:"parameters,omitempty"`
+	Inputs     map[string]spec.Input      `json:"inputs,omitempty"`
+	Outputs    []spec.Output              `json:"outputs,omitempty"`
+	// Cache says whether an equal result may be taken instead of running.
+	Cache bool `json:"cache"`
+	// Recipe is the part of the cache key that is known before the run; see CacheKey.
+	Recipe    string                     `json:"recipe"`
+	Retry     Retry                      `json:"retry"`
+	Timeout   time.Duration              `json:"timeout,omitempty"`
+	Resources *spec.Resources            `json:"resources,omitempty"`
+	Settings  map[string]json.RawMessage `json:"settings,omitempty"`
+}
+
+// Retry is the spec's retry policy with durations parsed and defaults filled in.
+type Retry struct {
+	Max    int           `json:"max"`
+	Delay  time.Duration `json:"delay,omitempty"`
+	Factor float64       `json:"factor,omitempty"`
+	Cap    time.Duration `json:"cap,omitempty"`
+	// Infrastructure is the budget of further attempts after failures that are not the user's doing.
+	Infrastructure int `json:"infrastructure"`
+}
+
+// Target is what a plan is made for; it follows from the stack.
+type Target struct {
+	// Images says that steps run in images; otherwise they run as processes on this machine.
+	Images bool
+	// Base is the base image for steps that don't name one; it may hold {python} for the minor version.
+	Base     string
+	Platform string
+	// Command, Dir and Env are the runner's on this target.
+	Command []string
+	Dir     string
+	Env     map[string]string
+}
+
+// Step returns the step of that name, or nil.
+func (p *Plan) Step(name string) *Step {
+	for i := range p.Steps {
+		if p.Steps[i].Name == name {
+			return &p.Steps[i]
+		}
+	}
+	return nil
+}
+
+// ImageRef returns the built reference of the image with that key; empty if it is not built or not known.
+func (p *Plan) ImageRef(key string) string {
+	for i := range p.Images {
+		if p.Images[i].Key == key {
+			return p.Images[i].Ref
+		}
+	}
+	return ""
+}

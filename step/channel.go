@@ -1,0 +1,72 @@
+package step
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// The completion channel is HTTP over TLS from a launcher to its coordinator. The server's certificate is made for the
+// run and is its own authority; its name is [ChannelServerName]. Every request carries "Authorization: Bearer " and the
+// attempt's [Token].
+//
+//	POST /v1/attempts/{name}/started   no body: the runner is running
+//	POST /v1/attempts/{name}/log?offset=N   raw bytes of the log from byte N on, in order
+//	POST /v1/attempts/{name}/outcome   the Outcome as JSON, after it was stored
+//
+// A 2xx answer means that the coordinator has it. 401 means a wrong token, 404 an attempt that isn't expected.
+const (
+	ChannelServerName = "coordinator.proa.internal"
+	// ChannelPort is the port the coordinator listens on in its pod.
+	ChannelPort = 8443
+)
+
+// The environment of a launcher.
+const (
+	// AttemptEnv holds the attempt's name, RunEnv the run's id.
+	AttemptEnv = "PROA_ATTEMPT"
+	RunEnv     = "PROA_RUN"
+	// AccessEnv holds the path of the Access file.
+	AccessEnv = "PROA_ACCESS"
+	// CoordinatorEnv holds the coordinator's host:port; empty or unset means that there is no completion channel.
+	CoordinatorEnv = "PROA_COORDINATOR"
+)
+
+// Access is what a launcher needs to reach the outside. It is secret: a file with mode 0600 or a mounted Secret,
+// removed from the environment that the user's code sees.
+type Access struct {
+	APIVersion string `json:"apiVersion"`
+	Store      Store  `json:"store"`
+	// Key makes the tokens of the completion channel.
+	Key []byte `json:"key,omitempty"`
+	// CA is the PEM certificate of the completion channel's server.
+	CA []byte `json:"ca,omitempty"`
+}
+
+// Store says how to open the artifact store. artifact.Open takes it.
+type Store struct {
+	// URL is "file:///path", "s3://bucket/prefix", "mem://".
+	URL string `json:"url"`
+	// Options are the flavor's attributes: endpoint, region, key, secret, token, path_style, profile.
+	Options map[string]string `json:"options,omitempty"`
+}
+
+// Token returns the bearer token of an attempt: the hex HMAC-SHA256 of its name under the run's key.
+func Token(key []byte, attempt string) string {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(attempt))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// Keys in the artifact store.
+
+// InvocationKey is where the coordinator puts an attempt's Invocation.
+func InvocationKey(run, attempt string) string { return attemptKey(run, attempt) + "invocation.json" }
+
+// OutcomeKey is where the launcher puts the attempt's Outcome, create-if-absent.
+func OutcomeKey(run, attempt string) string { return attemptKey(run, attempt) + "outcome.json" }
+
+// LogKey is where the launcher puts the attempt's log: raw bytes, stdout and stderr interleaved as they came.
+func LogKey(run, attempt string) string { return attemptKey(run, attempt) + "log" }
+
+func attemptKey(run, attempt string) string { return "runs/" + run + "/attempts/" + attempt + "/" }

@@ -1,0 +1,120 @@
+// Package step is the container contract: what a launcher is told, what it answers, and the names, keys and exit
+// codes that both sides rely on. It does no I/O.
+//
+// One attempt of a step goes like this. The coordinator writes an [Invocation] to the artifact store under
+// [InvocationKey] and starts a container (or a process) whose PID 1 is the launcher, proa-step. The launcher reads the
+// invocation, fetches the inputs, writes a [Request] for the language runner, runs the runner, reads its [Result],
+// uploads outputs and log, and writes the [Outcome] under [OutcomeKey] with a create-if-absent: the first outcome
+// counts, and there is never a second. Last, it tells the coordinator through the completion channel (channel.go).
+package step
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/proa-ml/proa/spec"
+)
+
+// Invocation is everything one attempt has to know. It holds no secret.
+type Invocation struct {
+	APIVersion string `json:"apiVersion"`
+	// Run is the run's id; RunName is what the user calls it.
+	Run      string `json:"run"`
+	RunName  string `json:"runName"`
+	Pipeline string `json:"pipeline"`
+	Step     string `json:"step"`
+	// Attempt counts from 1.
+	Attempt int `json:"attempt"`
+	// Name is the attempt's own name: deterministic, DNS-1123, unique in the namespace.
+	Name string `json:"name"`
+	// Command is the runner to execute, such as ["python", "-m", "proa.runner"].
+	Command []string `json:"command"`
+	// Dir is the directory to run it in: the root of the user's code.
+	Dir string `json:"dir"`
+	// Env is added to the launcher's environment for the runner.
+	Env        map[string]string          `json:"env,omitempty"`
+	Source     string                     `json:"source"`
+	Parameters map[string]json.RawMessage `json:"parameters,omitempty"`
+	Inputs     map[string]Artifact        `json:"inputs,omitempty"`
+	Outputs    []spec.Output              `json:"outputs,omitempty"`
+	// Timeout bounds the runner's run time; 0 means none.
+	Timeout time.Duration `json:"timeout,omitempty"`
+	// Grace is how long the runner may take to end after SIGTERM before it is killed.
+	Grace time.Duration `json:"grace,omitempty"`
+}
+
+// Status is how an attempt ended.
+type Status string
+
+// The statuses of an Outcome.
+const (
+	Succeeded Status = "succeeded"
+	Failed    Status = "failed"
+	Cancelled Status = "cancelled"
+)
+
+// Outcome is what became of one attempt.
+type Outcome struct {
+	APIVersion string              `json:"apiVersion"`
+	Run        string              `json:"run"`
+	Step       string              `json:"step"`
+	Attempt    int                 `json:"attempt"`
+	Name       string              `json:"name"`
+	Status     Status              `json:"status"`
+	Outputs    map[string]Artifact `json:"outputs,omitempty"`
+	// ExitCode and Signal are the user's process's own, as far as it ran.
+	ExitCode int      `json:"exitCode"`
+	Signal   string   `json:"signal,omitempty"`
+	Failure  *Failure `json:"failure,omitempty"`
+	Usage    Usage    `json:"usage"`
+	// Log is the key of the log object in the artifact store; empty if nothing was written.
+	Log     string    `json:"log,omitempty"`
+	Started time.Time `json:"started"`
+	Ended   time.Time `json:"ended"`
+}
+
+// Usage is what an attempt cost.
+type Usage struct {
+	Wall time.Duration `json:"wall"`
+	CPU  time.Duration `json:"cpu"`
+	// PeakRSS is in bytes.
+	PeakRSS int64 `json:"peakRSS"`
+}
+
+// Artifact points at a stored artifact. It is small enough to travel in messages and database rows.
+type Artifact struct {
+	// Digest is "sha256:…" of the canonical JSON of the artifact's Manifest, which is stored as a blob of that digest.
+	// Equal values have equal digests, so cache keys are made of it.
+	Digest       string `json:"digest"`
+	Type         string `json:"type"`
+	Materializer string `json:"materializer"`
+	// Size is the sum of the files' sizes in bytes.
+	Size int64 `json:"size"`
+	// Preview is one short line for people, such as "ndarray (898, 64) float64".
+	Preview string `json:"preview,omitempty"`
+}
+
+// Manifest lists what an artifact is made of. An output is visible only once its manifest is stored.
+type Manifest struct {
+	APIVersion   string `json:"apiVersion"`
+	Type         string `json:"type"`
+	Materializer string `json:"materializer"`
+	// Files are sorted by path.
+	Files   []File `json:"files"`
+	Preview string `json:"preview,omitempty"`
+}
+
+// File is one file, or one empty directory, of an artifact.
+type File struct {
+	// Path is relative, with slashes, and never leaves the artifact's directory.
+	Path string `json:"path"`
+	// Size is in bytes.
+	Size int64 `json:"size"`
+	// Digest is "sha256:…" of the content; empty for a directory.
+	Digest string `json:"digest,omitempty"`
+	// Inline is the content of a small file, which then has no blob.
+	Inline []byte `json:"inline,omitempty"`
+	// Executable and Dir mark what else a file system keeps that matters.
+	Executable bool `json:"executable,omitempty"`
+	Dir        bool `json:"dir,omitempty"`
+}
