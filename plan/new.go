@@ -1,0 +1,207 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/proa-ml/proa/spec"
+)
+
+// infrastructureBudget is how often an attempt is tried again after failures that are not the user's doing.
+const infrastructureBudget = 3
+
+// New makes the plan of a valid spec for a target.
+func New(p *spec.Pipeline, t Target) (*Plan, error) {
+	made := &Plan{APIVersion: spec.APIVersion, Pipeline: p.Name}
+	order := p.Order()
+	if len(order) != len(p.Steps) {
+		return nil, fmt.Errorf("planning pipeline %q: its steps wait for each other in a cycle: %s", p.Name, strings.Join(p.Cycle(), " -> "))
+	}
+	images := map[string]bool{}
+	for _, i := range order {
+		s, image, err := newStep(p, &p.Steps[i], t)
+		if err != nil {
+			return nil, fmt.Errorf("planning step %q: %w", p.Steps[i].Name, err)
+		}
+		made.Steps = append(made.Steps, s)
+		if t.Images && !images[image.Key] {
+			images[image.Key] = true
+			made.Images = append(made.Images, image)
+		}
+	}
+	return made, nil
+}
+
+// newStep makes one step's plan and the image it runs in; on a target without images the image only describes the
+// environment, for the cache key.
+func newStep(p *spec.Pipeline, s *spec.Step, t Target) (Step, Image, error) {
+	image := newImage(p, s, t)
+	retry, err := newRetry(s.Retry)
+	if err != nil {
+		return Step{}, Image{}, err
+	}
+	timeout, err := duration(s.Timeout)
+	if err != nil {
+		return Step{}, Image{}, fmt.Errorf("timeout: %w", err)
+	}
+	made := Step{
+		Name:       s.Name,
+		Needs:      s.Needs(),
+		Command:    t.Command,
+		Dir:        t.Dir,
+		Env:        t.Env,
+		Source:     s.Run.Python.Source,
+		Parameters: s.Parameters,
+		Inputs:     s.Inputs,
+		Outputs:    s.Outputs,
+		Cache:      cached(p, s),
+		Recipe:     recipe(s, image.Key),
+		Retry:      retry,
+		Timeout:    timeout,
+		Resources:  s.Resources,
+		Settings:   orchestratorSettings(p, s),
+	}
+	if t.Images {
+		made.Image = image.Key
+	} else {
+		made.Env = merged(t.Env, image.Environment)
+	}
+	return made, image, nil
+}
+
+// cached reports whether a result may be reused: what the step says goes before what the pipeline says; both default to
+// yes.
+func cached(p *spec.Pipeline, s *spec.Step) bool {
+	switch {
+	case s.Cache != nil:
+		return *s.Cache
+	case p.Cache != nil:
+		return *p.Cache
+	}
+	return true
+}
+
+// recipe digests all that a step's result depends on, but for the digests of its inputs. Names of runs, steps and
+// pipelines, and where the step runs, are not part of it: equal work is equal wherever it stands.
+func recipe(s *spec.Step, environment string) string {
+	artifacts := map[string]string{}
+	for name, in := range s.Inputs {
+		if in.Artifact != "" {
+			artifacts[name] = in.Artifact
+		}
+	}
+	return digest(struct {
+		Version     string                     `json:"version"`
+		Source      string                     `json:"source"`
+		Code        string                     `json:"code"`
+		Parameters  map[string]json.RawMessage `json:"parameters"`
+		Artifacts   map[string]string          `json:"artifacts"`
+		Outputs     []spec.Output              `json:"outputs"`
+		Environment string                     `json:"environment"`
+	}{spec.APIVersion, s.Run.Python.Source, s.Run.Python.Digest, s.Parameters, artifacts, s.Outputs, environment})
+}
+
+func newImage(p *spec.Pipeline, s *spec.Step, t Target) Image {
+	d := docker(p.Settings, s.Settings)
+	python := minor(p.Source.Python)
+	image := Image{
+		Base:         d.ParentImage,
+		Platform:     d.Platform,
+		Python:       python,
+		Requirements: slices.Sorted(slices.Values(d.Requirements)),
+		Environment:  d.Environment,
+	}
+	if image.Base == "" {
+		image.Base = strings.ReplaceAll(t.Base, "{python}", python)
+	}
+	if image.Platform == "" {
+		image.Platform = t.Platform
+	}
+	image.Key = digest(image)
+	return image
+}
+
+// docker merges the Docker settings of a pipeline and a step: what the step sets replaces what the pipeline sets, except
+// that environments are merged variable by variable.
+func docker(pipeline, step *spec.Settings) spec.Docker {
+	var d spec.Docker
+	for _, s := range []*spec.Settings{pipeline, step} {
+		if s == nil || s.Docker == nil {
+			continue
+		}
+		if s.Docker.ParentImage != "" {
+			d.ParentImage = s.Docker.ParentImage
+		}
+		if s.Docker.Requirements != nil {
+			d.Requirements = s.Docker.Requirements
+		}
+		if s.Docker.Platform != "" {
+			d.Platform = s.Docker.Platform
+		}
+		d.Environment = merged(d.Environment, s.Docker.Environment)
+	}
+	return d
+}
+
+func orchestratorSettings(p *spec.Pipeline, s *spec.Step) map[string]json.RawMessage {
+	var settings map[string]json.RawMessage
+	for _, level := range []*spec.Settings{p.Settings, s.Settings} {
+		if level != nil {
+			settings = merged(settings, level.Orchestrator)
+		}
+	}
+	return settings
+}
+
+// merged returns the union of two maps, in which the second goes before the first. It changes neither.
+func merged[V any](first, second map[string]V) map[string]V {
+	if len(second) == 0 {
+		return first
+	}
+	union := maps.Clone(second)
+	for key, value := range first {
+		if _, set := second[key]; !set {
+			union[key] = value
+		}
+	}
+	return union
+}
+
+func newRetry(r *spec.Retry) (Retry, error) {
+	made := Retry{Factor: 1, Infrastructure: infrastructureBudget}
+	if r == nil {
+		return made, nil
+	}
+	var err error
+	made.Max = r.Max
+	if r.Factor != 0 {
+		made.Factor = r.Factor
+	}
+	if made.Delay, err = duration(r.Delay); err != nil {
+		return Retry{}, fmt.Errorf("retry.delay: %w", err)
+	}
+	if made.Cap, err = duration(r.Cap); err != nil {
+		return Retry{}, fmt.Errorf("retry.cap: %w", err)
+	}
+	return made, nil
+}
+
+func duration(s string) (time.Duration, error) {
+	if s == "" {
+		return 0, nil
+	}
+	return time.ParseDuration(s)
+}
+
+// minor cuts "3.11.7" to "3.11".
+func minor(version string) string {
+	parts := strings.SplitN(version, ".", 3)
+	if len(parts) < 2 {
+		return version
+	}
+	return parts[0] + "." + parts[1]
+}
