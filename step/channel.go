@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 )
 
 // The completion channel is HTTP over TLS from a launcher to its coordinator. The server's certificate is made for the
@@ -30,6 +31,12 @@ const (
 	AccessEnv = "PROA_ACCESS"
 	// CoordinatorEnv holds the coordinator's host:port; empty or unset means that there is no completion channel.
 	CoordinatorEnv = "PROA_COORDINATOR"
+	// WorkEnv holds a folder for the launcher's temporary files; unset means TMPDIR or /tmp.
+	WorkEnv = "PROA_WORK"
+	// ParentEnv holds the number of an inherited file descriptor: the reading end of a pipe that the coordinator holds
+	// open. When it closes, the coordinator is gone: the launcher ends the runner and stores no outcome, unless the step
+	// had succeeded. Unset in pods.
+	ParentEnv = "PROA_PARENT_FD"
 )
 
 // Access is what a launcher needs to reach the outside. It is secret: a file with mode 0600 or a mounted Secret,
@@ -66,7 +73,23 @@ func InvocationKey(run, attempt string) string { return attemptKey(run, attempt)
 // OutcomeKey is where the launcher puts the attempt's Outcome, create-if-absent.
 func OutcomeKey(run, attempt string) string { return attemptKey(run, attempt) + "outcome.json" }
 
-// LogKey is where the launcher puts the attempt's log: raw bytes, stdout and stderr interleaved as they came.
+// LogKey is where the launcher puts the attempt's log: raw bytes, stdout and stderr interleaved as they came. The object
+// is written once, whole, before the outcome.
+//
+// Objects can't be appended to, so a log that is still growing is kept in parts under [LogPartKey], numbered from 0 on.
+// Only the last part changes: it is put again, longer, every few seconds, until it has [LogPartSize] bytes and the next
+// one begins. A step that is over within seconds never has parts. Once the whole log is stored, the parts are deleted;
+// those of a launcher that was killed stay. So a reader takes LogKey, and if that isn't there, parts 0, 1, 2, ... up to
+// the first that is missing; if there is no part 0 either, it looks at LogKey once more before it believes that the
+// attempt wrote nothing.
 func LogKey(run, attempt string) string { return attemptKey(run, attempt) + "log" }
+
+// LogPartKey is where part n of a growing log is; see [LogKey].
+func LogPartKey(run, attempt string, n int) string {
+	return LogKey(run, attempt) + "." + strconv.Itoa(n)
+}
+
+// LogPartSize is the size of every part of a log but the last.
+const LogPartSize = 1 << 20
 
 func attemptKey(run, attempt string) string { return "runs/" + run + "/attempts/" + attempt + "/" }

@@ -50,6 +50,8 @@ type Status string
 const (
 	Succeeded Status = "succeeded"
 	Failed    Status = "failed"
+	// Cancelled: the launcher was told to end (SIGTERM) and the step had not succeeded by then. The launcher can't know
+	// why: a coordinator that didn't ask for it takes it as an infrastructure failure (drained, preempted, deleted).
 	Cancelled Status = "cancelled"
 )
 
