@@ -1,3 +1,9 @@
 // Package orchestrator names what orchestrators have in common on the caller's side: the names of attempts and the
 // errors that the engine tells apart.
 package orchestrator
+
+import "errors"
+
+// ErrUnavailable is what an orchestrator's error wraps if the same call may succeed later: the cluster can't be
+// reached, throttles, or has no room by its quota. The engine waits and tries again; any other error is final.
+var ErrUnavailable = errors.New("orchestrator is unavailable")
