@@ -1,0 +1,159 @@
+package archtest
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/proa-ml/proa"
+
+// ranks gives each package its rank; the longest matching pattern counts. An import must go to a strictly lower rank,
+// which makes the graph of rooms a ladder instead of a web: a leaf driver knows neither the engine nor its siblings.
+var ranks = map[string]int{
+	"internal/strict":   0,
+	"spec":              1,
+	"stack":             1,
+	"internal/proc":     1,
+	".":                 2,
+	"step":              2,
+	"plan":              2,
+	"artifact":          3,
+	"*/driver":          3,
+	"image":             4,
+	"orchestrator":      4,
+	"metadata":          4,
+	"*/internal/*":      4,
+	"*/drivertest":      5,
+	"image/*":           5,
+	"orchestrator/*":    5,
+	"metadata/*":        5,
+	"run":               5,
+	"inspect":           5,
+	"flavor":            5,
+	"internal/launcher": 5,
+	"flavor/standard":   6,
+	"internal/cli":      6,
+	"internal/cli/**":   6,
+	"cmd/*":             7,
+	"internal/archtest": 7,
+	"e2e":               7,
+	"hack/**":           7,
+}
+
+// sameRank lists the folders inside which imports are free: one room made of several packages.
+var sameRank = []string{"internal/cli", "hack"}
+
+type pkg struct {
+	ImportPath   string
+	Name         string
+	Doc          string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+	GoFiles      []string
+}
+
+func (p pkg) path() string { return relative(p.ImportPath) }
+
+func relative(importPath string) string {
+	if importPath == module {
+		return "."
+	}
+	return strings.TrimPrefix(importPath, module+"/")
+}
+
+func list(t *testing.T, args ...string) []pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json"}, args...)...)
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("go list: %s", exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	var pkgs []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+// rank returns the rank of a package, and whether it has one.
+func rank(p string) (int, bool) {
+	if r, ok := ranks[p]; ok {
+		return r, true
+	}
+	best, found := -1, ""
+	for pattern, r := range ranks {
+		if matches(pattern, p) && len(pattern) > len(found) {
+			best, found = r, pattern
+		}
+	}
+	return best, found != ""
+}
+
+func matches(pattern, p string) bool {
+	if prefix, deep := strings.CutSuffix(pattern, "/**"); deep {
+		return p == prefix || strings.HasPrefix(p, prefix+"/")
+	}
+	ok, err := path.Match(pattern, p)
+	return err == nil && ok
+}
+
+func TestImportRanks(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		mine, ok := rank(p.path())
+		if !ok {
+			t.Errorf("%s has no rank: give it a place in internal/archtest", p.path())
+			continue
+		}
+		for _, imported := range p.Imports {
+			if !strings.HasPrefix(imported, module) {
+				continue
+			}
+			theirs, _ := rank(relative(imported))
+			if theirs >= mine && !sameRoom(p.path(), relative(imported)) {
+				t.Errorf("%s (rank %d) imports %s (rank %d): imports go to a strictly lower rank", p.path(), mine, relative(imported), theirs)
+			}
+		}
+	}
+}
+
+func sameRoom(a, b string) bool {
+	return slices.ContainsFunc(sameRank, func(room string) bool {
+		return (a == room || strings.HasPrefix(a, room+"/")) && (b == room || strings.HasPrefix(b, room+"/"))
+	})
+}
+
+// TestStepBinaryIsSmall keeps clients of clusters and databases out of the binary that starts in every step's container.
+func TestStepBinaryIsSmall(t *testing.T) {
+	for _, p := range list(t, "-deps", "./cmd/proa-step") {
+		for _, banned := range []string{"k8s.io/", "modernc.org/sqlite", "github.com/go-sql-driver", "github.com/spf13/cobra", "github.com/google/go-containerregistry"} {
+			if strings.HasPrefix(p.ImportPath, banned) {
+				t.Errorf("cmd/proa-step links %s", p.ImportPath)
+			}
+		}
+	}
+}
+
+func TestPackagesHaveDocs(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		if p.Doc == "" && len(p.GoFiles) > 0 {
+			t.Errorf("%s has no package comment", p.path())
+		}
+	}
+}
