@@ -93,6 +93,8 @@ type Lease struct {
 	Holder  string
 	Epoch   int64
 	Expires time.Time
+	// CancelRequested is the run's, so that a renewal tells of it; only Acquire sets it.
+	CancelRequested bool
 }
 
 // Commit is what one turn of the engine's loop writes, in one transaction.
