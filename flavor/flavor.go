@@ -1,0 +1,121 @@
+// Package flavor describes what can be put into a stack: for each flavor of each kind of component the attributes it
+// takes, as data, and how to check them. Opening a component is the business of an [Opener]; package standard has it for
+// the built-in flavors.
+package flavor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/proa-ml/proa/internal/strict"
+	"github.com/proa-ml/proa/stack"
+)
+
+// Type is the type of an attribute's value.
+type Type string
+
+// The types of attributes.
+const (
+	Text Type = "text"
+	Bool Type = "bool"
+	Int  Type = "int"
+)
+
+// Attribute describes one attribute of a flavor.
+type Attribute struct {
+	Name string `json:"name"`
+	// Aliases are other names that users know it by.
+	Aliases  []string `json:"aliases,omitempty"`
+	Type     Type     `json:"type"`
+	Required bool     `json:"required,omitempty"`
+	Default  string   `json:"default,omitempty"`
+	// Secret values are never shown.
+	Secret  bool   `json:"secret,omitempty"`
+	Meaning string `json:"meaning"`
+	Example string `json:"example,omitempty"`
+	// Check says what is wrong with a value, in words that follow the attribute's name.
+	Check func(value string) error `json:"-"`
+}
+
+// Flavor is one implementation of a kind of component.
+type Flavor struct {
+	Kind       stack.Kind  `json:"kind"`
+	Name       string      `json:"name"`
+	Meaning    string      `json:"meaning"`
+	Attributes []Attribute `json:"attributes"`
+	// Check says what is wrong with attributes that are each right for themselves; nil means nothing can be.
+	Check func(Settings) error `json:"-"`
+	// Local says where a component lives if it can only be reached from this machine, and is empty otherwise; nil means
+	// that it never is.
+	Local func(Settings) string `json:"-"`
+	// Remote orchestrators run steps on other machines: they need a container registry and no local component.
+	Remote bool `json:"-"`
+	// Verify looks at the world on this machine, such as the kubeconfig, but contacts nothing.
+	Verify func(name string, s Settings) (warnings []string, err error) `json:"-"`
+}
+
+// Catalogue is the list of all flavors.
+type Catalogue []Flavor
+
+// Kind returns the flavors of a kind.
+func (c Catalogue) Kind(kind stack.Kind) []Flavor {
+	return slices.DeleteFunc(slices.Clone(c), func(f Flavor) bool { return f.Kind != kind })
+}
+
+// Find returns a flavor.
+func (c Catalogue) Find(kind stack.Kind, name string) (Flavor, error) {
+	var known []string
+	for _, f := range c.Kind(kind) {
+		if f.Name == name {
+			return f, nil
+		}
+		known = append(known, f.Name)
+	}
+	hint := "choose one with --flavor"
+	if near := strict.Nearest(name, known); near != "" {
+		hint = fmt.Sprintf("did you mean --flavor=%s?", near)
+	}
+	if name == "" {
+		return Flavor{}, stack.Mistake(hint, "the %s's flavor is missing; known: %s", kind.Words(), strings.Join(known, ", "))
+	}
+	return Flavor{}, stack.Mistake(hint, "there is no %s of flavor %q; known: %s", kind.Words(), name, strings.Join(known, ", "))
+}
+
+// Settings checks a component against its flavor and returns its attributes with the defaults filled in.
+func (c Catalogue) Settings(component stack.Component) (Settings, error) {
+	f, err := c.Find(component.Kind, component.Flavor)
+	if err != nil {
+		return nil, err
+	}
+	return f.Settings(component.Attributes)
+}
+
+// Shown returns a component's attributes for people: without defaults, and with the secret ones masked.
+func (c Catalogue) Shown(component stack.Component) map[string]string {
+	f, err := c.Find(component.Kind, component.Flavor)
+	shown := map[string]string{}
+	for name, value := range component.Attributes {
+		if a := f.attribute(name); err != nil || a == nil || a.Secret {
+			value = Masked
+		}
+		shown[name] = value
+	}
+	return shown
+}
+
+// Masked stands for a secret value.
+const Masked = "***"
+
+// Verify checks what is outside of a component's attributes but on this machine.
+func (c Catalogue) verify(component stack.Component) ([]string, error) {
+	f, err := c.Find(component.Kind, component.Flavor)
+	if err != nil || f.Verify == nil {
+		return nil, err
+	}
+	s, err := f.Settings(component.Attributes)
+	if err != nil {
+		return nil, err
+	}
+	return f.Verify(component.Name, s)
+}

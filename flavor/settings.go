@@ -1,0 +1,144 @@
+package flavor
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/proa-ml/proa/internal/strict"
+	"github.com/proa-ml/proa/stack"
+)
+
+// Settings are checked attributes, with defaults filled in and aliases replaced.
+type Settings map[string]string
+
+// Bool returns a bool attribute.
+func (s Settings) Bool(name string) bool { return s[name] == "true" }
+
+// Int returns an int attribute; 0 if it is not set.
+func (s Settings) Int(name string) int {
+	n, _ := strconv.Atoi(s[name]) // checked by normalize
+	return n
+}
+
+// Settings checks attributes and fills in the defaults.
+func (f Flavor) Settings(attributes map[string]string) (Settings, error) {
+	normalized, err := f.Normalize(attributes)
+	if err != nil {
+		return nil, err
+	}
+	s := Settings(normalized)
+	for _, a := range f.Attributes {
+		if _, given := s[a.Name]; given {
+			continue
+		}
+		if a.Required {
+			return nil, stack.Mistake(fmt.Sprintf("add --%s=%s", a.Name, orValue(a.Example)),
+				"the attribute %q is missing: a %s of flavor %q needs it (%s)", a.Name, f.Kind.Words(), f.Name, a.Meaning)
+		}
+		if a.Default != "" {
+			s[a.Name] = a.Default
+		}
+	}
+	if f.Check != nil {
+		if err := f.Check(s); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func orValue(example string) string {
+	if example == "" {
+		return "VALUE"
+	}
+	return example
+}
+
+// Normalize checks the names and values of attributes, and returns them under their own names in their usual notation.
+func (f Flavor) Normalize(attributes map[string]string) (map[string]string, error) {
+	normalized := map[string]string{}
+	for name, value := range attributes {
+		a := f.attribute(name)
+		if a == nil {
+			return nil, f.unknown(name)
+		}
+		if _, twice := normalized[a.Name]; twice {
+			return nil, stack.Mistake("", "the attribute %q is given twice: %q is another name of it", a.Name, name)
+		}
+		value, err := a.normalize(value)
+		if err != nil {
+			return nil, err
+		}
+		normalized[a.Name] = value
+	}
+	return normalized, nil
+}
+
+// Attribute finds an attribute by its name or an alias, with dashes or underscores; nil if there is none.
+func (f Flavor) attribute(name string) *Attribute {
+	name = strings.ReplaceAll(name, "-", "_")
+	for i, a := range f.Attributes {
+		if a.Name == name {
+			return &f.Attributes[i]
+		}
+		for _, alias := range a.Aliases {
+			if alias == name {
+				return &f.Attributes[i]
+			}
+		}
+	}
+	return nil
+}
+
+func (f Flavor) unknown(name string) error {
+	var known []string
+	for _, a := range f.Attributes {
+		known = append(known, a.Name)
+	}
+	hint := ""
+	if near := strict.Nearest(strings.ReplaceAll(name, "-", "_"), known); near != "" {
+		hint = fmt.Sprintf("did you mean --%s?", near)
+	}
+	if len(known) == 0 {
+		return stack.Mistake(hint, "a %s of flavor %q has no attribute %q; it has none at all", f.Kind.Words(), f.Name, name)
+	}
+	return stack.Mistake(hint, "a %s of flavor %q has no attribute %q; known: %s", f.Kind.Words(), f.Name, name, strings.Join(known, ", "))
+}
+
+// normalize checks a value. Errors never repeat a secret one.
+func (a Attribute) normalize(value string) (string, error) {
+	shown := strconv.Quote(value)
+	if a.Secret {
+		shown = Masked
+	}
+	wrong := func(why string) error {
+		hint := ""
+		if a.Example != "" {
+			hint = fmt.Sprintf("for example --%s=%s", a.Name, a.Example)
+		}
+		return stack.Mistake(hint, "the attribute %q can't be %s: %s", a.Name, shown, why)
+	}
+	switch a.Type {
+	case Bool:
+		b, err := strconv.ParseBool(strings.ToLower(value))
+		if err != nil {
+			return "", wrong("it must be true or false")
+		}
+		value = strconv.FormatBool(b)
+	case Int:
+		if _, err := strconv.Atoi(value); err != nil {
+			return "", wrong("it must be a whole number")
+		}
+	case Text:
+		if a.Required && value == "" {
+			return "", wrong("it must not be empty")
+		}
+	}
+	if a.Check != nil {
+		if err := a.Check(value); err != nil {
+			return "", wrong(err.Error())
+		}
+	}
+	return value, nil
+}

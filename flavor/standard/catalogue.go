@@ -1,0 +1,153 @@
+// Package standard lists the built-in flavors and opens their components. It is the one place that knows them all.
+package standard
+
+import (
+	"path/filepath"
+
+	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/stack"
+)
+
+// DefaultBase is the base image of steps when neither the pipeline nor the stack names one.
+const DefaultBase = "python:{python}-slim"
+
+// DefaultPlatform is the platform of images when neither the pipeline nor the stack names one.
+const DefaultPlatform = "linux/amd64"
+
+// BuiltIn returns the components of the built-in stack, which keep their data in the given folder.
+func BuiltIn(dataDir string) []stack.Component {
+	component := func(kind stack.Kind, name string, attributes map[string]string) stack.Component {
+		return stack.Component{Kind: kind, Name: stack.DefaultName, Flavor: name, Attributes: attributes}
+	}
+	return []stack.Component{
+		component(stack.Orchestrator, "local", nil),
+		component(stack.ArtifactStore, "local", map[string]string{"path": filepath.Join(dataDir, "artifacts")}),
+		component(stack.MetadataStore, "sqlite", map[string]string{"path": filepath.Join(dataDir, "metadata.db")}),
+		component(stack.ImageBuilder, "oci", nil),
+	}
+}
+
+// Contexts lists the contexts of the user's kubeconfig and names the active one.
+type Contexts func() (names []string, active string, err error)
+
+// Catalogue returns the built-in flavors.
+func Catalogue(contexts Contexts) flavor.Catalogue {
+	return flavor.Catalogue{
+		localOrchestrator(), kubernetesOrchestrator(contexts),
+		localArtifacts(), s3Artifacts(),
+		sqliteMetadata(), mysqlMetadata(),
+		defaultRegistry(),
+		ociBuilder(),
+	}
+}
+
+func localOrchestrator() flavor.Flavor {
+	return flavor.Flavor{
+		Kind: stack.Orchestrator, Name: "local",
+		Meaning: "runs steps as processes on this machine",
+		Attributes: []flavor.Attribute{
+			{Name: "parallelism", Type: flavor.Int, Meaning: "how many steps may run at once; twice the number of CPUs if not given", Example: "4", Check: positive},
+		},
+	}
+}
+
+func kubernetesOrchestrator(contexts Contexts) flavor.Flavor {
+	return flavor.Flavor{
+		Kind: stack.Orchestrator, Name: "kubernetes", Remote: true,
+		Meaning: "runs steps as pods of a Kubernetes cluster in which nothing is installed",
+		Attributes: []flavor.Attribute{
+			{Name: "kubernetes_context", Type: flavor.Text, Required: true, Meaning: "the kubeconfig context of the cluster", Example: "my-cluster"},
+			{Name: "kubernetes_namespace", Type: flavor.Text, Default: "proa", Meaning: "the namespace of all that runs; made if it is missing", Example: "proa", Check: dnsLabel},
+			{Name: "synchronous", Type: flavor.Bool, Default: "true", Meaning: "whether the client waits for the run and shows its progress"},
+			{Name: flavor.SkipLocalValidations, Type: flavor.Bool, Default: "false", Meaning: "accept components at local addresses because the cluster's nodes reach them"},
+		},
+		Verify: verifyContext(contexts),
+	}
+}
+
+func localArtifacts() flavor.Flavor {
+	return flavor.Flavor{
+		Kind: stack.ArtifactStore, Name: "local",
+		Meaning: "a folder on this machine",
+		Attributes: []flavor.Attribute{
+			{Name: "path", Type: flavor.Text, Required: true, Meaning: "the absolute path of the folder; made if it is missing", Example: "/data/artifacts", Check: absolute},
+		},
+		Local: func(s flavor.Settings) string { return "path " + s["path"] },
+	}
+}
+
+func s3Artifacts() flavor.Flavor {
+	return flavor.Flavor{
+		Kind: stack.ArtifactStore, Name: "s3",
+		Meaning: "a bucket of Amazon S3 or of any server that speaks its protocol",
+		Attributes: []flavor.Attribute{
+			{Name: "path", Type: flavor.Text, Required: true, Meaning: "the bucket, and a prefix within it", Example: "s3://bucket/prefix", Check: s3Path},
+			{Name: "endpoint", Aliases: []string{"endpoint_url"}, Type: flavor.Text, Meaning: "the server's URL; Amazon's if not given", Example: "https://s3.example.com", Check: httpURL},
+			{Name: "region", Type: flavor.Text, Meaning: "the bucket's region", Example: "eu-central-1"},
+			{Name: "key", Aliases: []string{"access_key_id"}, Type: flavor.Text, Meaning: "the access key's id; ambient credentials if not given", Example: "AKIA..."},
+			{Name: "secret", Aliases: []string{"secret_access_key"}, Type: flavor.Text, Secret: true, Meaning: "the access key's secret", Example: "@secret.txt"},
+			{Name: "token", Aliases: []string{"session_token"}, Type: flavor.Text, Secret: true, Meaning: "the session token of temporary credentials", Example: "@token.txt"},
+			{Name: "path_style", Type: flavor.Bool, Meaning: "address the bucket in the path, not in the host name; most servers other than Amazon's want it"},
+			{Name: "profile", Type: flavor.Text, Meaning: "a profile of the shared AWS config, instead of key and secret; only on this machine"},
+		},
+		Check: checkS3,
+		Local: func(s flavor.Settings) string { return localURL(s["endpoint"]) },
+	}
+}
+
+func sqliteMetadata() flavor.Flavor {
+	return flavor.Flavor{
+		Kind: stack.MetadataStore, Name: "sqlite",
+		Meaning: "a database file on this machine",
+		Attributes: []flavor.Attribute{
+			{Name: "path", Aliases: []string{"uri"}, Type: flavor.Text, Required: true, Meaning: "the absolute path of the file; made if it is missing", Example: "/data/metadata.db", Check: absolute},
+		},
+		Local: func(s flavor.Settings) string { return "path " + s["path"] },
+	}
+}
+
+func mysqlMetadata() flavor.Flavor {
+	return flavor.Flavor{
+		Kind: stack.MetadataStore, Name: "mysql",
+		Meaning: "a MySQL or MariaDB server",
+		Attributes: []flavor.Attribute{
+			{Name: "host", Type: flavor.Text, Required: true, Meaning: "the server's host", Example: "db.example.com"},
+			{Name: "port", Type: flavor.Int, Default: "3306", Meaning: "the server's port", Check: port},
+			{Name: "database", Type: flavor.Text, Required: true, Meaning: "the database; made if it is missing and the user may", Example: "proa"},
+			{Name: "username", Type: flavor.Text, Required: true, Meaning: "the user", Example: "proa"},
+			{Name: "password", Type: flavor.Text, Secret: true, Meaning: "the user's password", Example: "@password.txt"},
+			{Name: "ssl_ca", Type: flavor.Text, Meaning: "certificate of the authority to trust, as PEM; turns TLS on", Example: "@ca.pem", Check: pem},
+			{Name: "ssl_cert", Type: flavor.Text, Meaning: "certificate of the client, as PEM", Example: "@client.pem", Check: pem},
+			{Name: "ssl_key", Type: flavor.Text, Secret: true, Meaning: "private key of the client, as PEM", Example: "@client-key.pem", Check: pem},
+			{Name: "ssl_verify_server_cert", Type: flavor.Bool, Default: "false", Meaning: "whether the server's certificate must be valid for its host"},
+		},
+		Check: checkMySQL,
+		Local: func(s flavor.Settings) string { return localHost(s["host"]) },
+	}
+}
+
+func defaultRegistry() flavor.Flavor {
+	return flavor.Flavor{
+		Kind: stack.ContainerRegistry, Name: "default",
+		Meaning: "any registry that speaks the OCI distribution protocol",
+		Attributes: []flavor.Attribute{
+			{Name: "uri", Type: flavor.Text, Required: true, Meaning: "the registry's host, and a path within it", Example: "registry.example.com/team", Check: registryURI},
+			{Name: "username", Type: flavor.Text, Meaning: "the user; the Docker config's login if not given", Example: "proa"},
+			{Name: "password", Type: flavor.Text, Secret: true, Meaning: "the user's password or token", Example: "@password.txt"},
+			{Name: "insecure", Type: flavor.Bool, Default: "false", Meaning: "speak plain HTTP; a registry on localhost does without being told"},
+		},
+		Check: checkRegistry,
+		Local: func(s flavor.Settings) string { return localURL("//" + s["uri"]) },
+	}
+}
+
+func ociBuilder() flavor.Flavor {
+	return flavor.Flavor{
+		Kind: stack.ImageBuilder, Name: "oci",
+		Meaning: "builds images without a daemon, from a base, wheels and code",
+		Attributes: []flavor.Attribute{
+			{Name: "parent_image", Type: flavor.Text, Default: DefaultBase, Meaning: "the base image; {python} stands for the pipeline's minor version of Python", Example: DefaultBase},
+			{Name: "platform", Type: flavor.Text, Default: DefaultPlatform, Meaning: "what the cluster's nodes run", Example: DefaultPlatform, Check: platform},
+		},
+	}
+}

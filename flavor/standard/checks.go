@@ -1,0 +1,171 @@
+package standard
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/internal/strict"
+	"github.com/proa-ml/proa/stack"
+)
+
+func absolute(value string) error {
+	if !filepath.IsAbs(value) {
+		return errors.New("it must be an absolute path")
+	}
+	return nil
+}
+
+func positive(value string) error {
+	if n, err := strconv.Atoi(value); err != nil || n < 1 {
+		return errors.New("it must be at least 1")
+	}
+	return nil
+}
+
+func port(value string) error {
+	if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 65535 {
+		return errors.New("it must be between 1 and 65535")
+	}
+	return nil
+}
+
+var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+func dnsLabel(value string) error {
+	if !label.MatchString(value) {
+		return errors.New("it must be lower-case letters, digits and dashes, at most 63 of them")
+	}
+	return nil
+}
+
+func s3Path(value string) error {
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme != "s3" || u.Host == "" {
+		return errors.New("it must begin with s3:// and name a bucket")
+	}
+	return nil
+}
+
+func httpURL(value string) error {
+	u, err := url.Parse(value)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return errors.New("it must be an http:// or https:// URL")
+	}
+	if u.User != nil {
+		return errors.New("it must not hold credentials")
+	}
+	return nil
+}
+
+func registryURI(value string) error {
+	switch {
+	case strings.Contains(value, "://"):
+		return errors.New("it must be without http:// or https:// (insecure=true turns plain HTTP on)")
+	case value == "" || strings.ContainsAny(value, " @?#") || strings.HasPrefix(value, "/"):
+		return errors.New("it must be a host, with a port or a path if need be")
+	}
+	return nil
+}
+
+func platform(value string) error {
+	if value != "linux/amd64" && value != "linux/arm64" {
+		return errors.New("it must be linux/amd64 or linux/arm64")
+	}
+	return nil
+}
+
+func pem(value string) error {
+	if !strings.Contains(value, "-----BEGIN ") {
+		return errors.New("it must be PEM, not a path (@PATH reads a file)")
+	}
+	return nil
+}
+
+func checkS3(s flavor.Settings) error {
+	if (s["key"] == "") != (s["secret"] == "") {
+		return stack.Mistake("give both --key and --secret, or neither for ambient credentials", "one of the attributes \"key\" and \"secret\" is missing")
+	}
+	if s["key"] != "" && s["profile"] != "" {
+		return stack.Mistake("give only one of them", "the attributes \"key\" and \"profile\" exclude each other")
+	}
+	return nil
+}
+
+func checkMySQL(s flavor.Settings) error {
+	if (s["ssl_cert"] == "") != (s["ssl_key"] == "") {
+		return stack.Mistake("give both --ssl_cert and --ssl_key, or neither", "one of the attributes \"ssl_cert\" and \"ssl_key\" is missing")
+	}
+	return nil
+}
+
+func checkRegistry(s flavor.Settings) error {
+	if (s["username"] == "") != (s["password"] == "") {
+		return stack.Mistake("give both --username and --password, or neither for the Docker config's login", "one of the attributes \"username\" and \"password\" is missing")
+	}
+	return nil
+}
+
+// localHost says that a host is this machine itself; it is empty for any other.
+func localHost(host string) string {
+	ip := net.ParseIP(host)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") || (ip != nil && (ip.IsLoopback() || ip.IsUnspecified())) {
+		return "host " + host
+	}
+	return ""
+}
+
+func localURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return localHost(u.Hostname())
+}
+
+// verifyContext checks that the kubeconfig has the orchestrator's context, and warns if kubectl would use another one.
+func verifyContext(contexts Contexts) func(string, flavor.Settings) ([]string, error) {
+	return func(name string, s flavor.Settings) ([]string, error) {
+		wanted := s["kubernetes_context"]
+		known, active, err := contexts()
+		if err != nil {
+			return nil, stack.Mistake("check the file that KUBECONFIG names, or ~/.kube/config, with `kubectl config get-contexts`",
+				"orchestrator %q: reading the kubeconfig: %v", name, err)
+		}
+		if !slices.Contains(known, wanted) {
+			return nil, unknownContext(name, wanted, known)
+		}
+		if active == wanted {
+			return nil, nil
+		}
+		return []string{fmt.Sprintf(
+			"the Kubernetes context %q of the orchestrator %q is not kubectl's active one, %q. Runs go to %[1]q. To make them the same: `proa orchestrator update %[2]s --kubernetes_context=%[4]s` or `kubectl config use-context %[1]s`",
+			wanted, name, active, orPlaceholder(active))}, nil
+	}
+}
+
+func orPlaceholder(context string) string {
+	if context == "" {
+		return "CONTEXT"
+	}
+	return context
+}
+
+func unknownContext(name, wanted string, known []string) error {
+	list := "it has none"
+	if len(known) > 0 {
+		list = "it has: " + strings.Join(known, ", ")
+	}
+	hint := fmt.Sprintf("check that the cluster runs and that KUBECONFIG is right (`kubectl config get-contexts`), then `proa orchestrator update %s --kubernetes_context=CONTEXT`", name)
+	if near := strict.Nearest(wanted, known); near != "" {
+		hint = fmt.Sprintf("did you mean %q? Otherwise %s", near, hint)
+	}
+	return stack.Mistake(hint, "the kubeconfig has no context %q, which the orchestrator %q names; %s", wanted, name, list)
+}

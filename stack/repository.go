@@ -1,0 +1,70 @@
+package stack
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// RepositoryDir is the folder that marks the root of a repository. It keeps the repository's own active stack.
+const RepositoryDir = ".proa"
+
+// Repository is a folder of the user's code that has its own active stack.
+type Repository struct{ Root string }
+
+// FindRepository returns the nearest repository at or above dir; nil if there is none.
+func FindRepository(dir string) *Repository {
+	for {
+		if info, err := os.Stat(filepath.Join(dir, RepositoryDir)); err == nil && info.IsDir() {
+			return &Repository{Root: dir}
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return nil
+		}
+		dir = parent
+	}
+}
+
+// InitRepository makes dir a repository. It reports whether it was none before.
+func InitRepository(dir string) (created bool, err error) {
+	err = os.Mkdir(filepath.Join(dir, RepositoryDir), 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, Mistake("check that the folder exists and that you may write to it", "making a repository: %v", err)
+	}
+	return true, nil
+}
+
+func (r Repository) path() string { return filepath.Join(r.Root, RepositoryDir, "config.yaml") }
+
+// Active is the name of the repository's active stack; empty if it has none of its own.
+func (r Repository) Active() (string, error) {
+	data, err := os.ReadFile(r.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", Mistake("check the file's owner and mode", "reading the repository's config: %v", err)
+	}
+	var active string
+	err = document(r.path(), data, fields{"apiVersion": version, "active": text(&active)})
+	return active, err
+}
+
+// SetActive makes a stack the repository's active one.
+func (r Repository) SetActive(name string) error {
+	data, err := yaml.Marshal(struct {
+		APIVersion string `yaml:"apiVersion"`
+		Active     string `yaml:"active"`
+	}{apiVersion, name})
+	if err != nil {
+		return err
+	}
+	return writeFile(r.path(), data)
+}

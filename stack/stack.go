@@ -1,0 +1,115 @@
+// Package stack holds stacks as data: which components a user has registered, which of them form a stack, and which
+// stack is active. It reads and writes the files that keep them, and knows nothing about what a flavor needs or does.
+package stack
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Kind is a kind of component.
+type Kind string
+
+// The kinds of components.
+const (
+	Orchestrator      Kind = "orchestrator"
+	ArtifactStore     Kind = "artifact-store"
+	MetadataStore     Kind = "metadata-store"
+	ContainerRegistry Kind = "container-registry"
+	ImageBuilder      Kind = "image-builder"
+)
+
+// Kinds lists all kinds in the order in which they are shown.
+func Kinds() []Kind {
+	return []Kind{Orchestrator, ArtifactStore, MetadataStore, ContainerRegistry, ImageBuilder}
+}
+
+// Required says whether every stack has a component of this kind.
+func (k Kind) Required() bool {
+	return k == Orchestrator || k == ArtifactStore || k == MetadataStore
+}
+
+// Words is the kind as prose: "artifact store".
+func (k Kind) Words() string { return strings.ReplaceAll(string(k), "-", " ") }
+
+// Plural is the kind as prose for several: "artifact stores".
+func (k Kind) Plural() string {
+	words := k.Words()
+	if strings.HasSuffix(words, "y") {
+		return strings.TrimSuffix(words, "y") + "ies"
+	}
+	return words + "s"
+}
+
+// Component is one registered component. Attributes are texts; the flavor's schema gives them types and meaning.
+type Component struct {
+	Kind       Kind              `json:"kind"`
+	Name       string            `json:"name"`
+	Flavor     string            `json:"flavor"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+	// BuiltIn components exist without being registered and can't be changed.
+	BuiltIn bool `json:"-"`
+}
+
+// Clone returns a copy that shares nothing with c.
+func (c Component) Clone() Component {
+	c.Attributes = maps.Clone(c.Attributes)
+	return c
+}
+
+// Stack is a named set of components: at most one name for each kind.
+type Stack struct {
+	Name       string          `json:"name"`
+	Components map[Kind]string `json:"components"`
+	BuiltIn    bool            `json:"-"`
+}
+
+// Clone returns a copy that shares nothing with s.
+func (s Stack) Clone() Stack {
+	s.Components = maps.Clone(s.Components)
+	return s
+}
+
+// Resolved is a stack with its components in place of their names: all that a run has to know, as one value.
+type Resolved struct {
+	Name       string             `json:"name"`
+	Components map[Kind]Component `json:"components"`
+}
+
+// Error is a mistake in what the user configured: what is wrong and, in Hint, what to type next.
+type Error struct {
+	Text string
+	Hint string
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// Mistake makes an Error with its hint.
+func Mistake(hint, format string, args ...any) *Error {
+	return &Error{Text: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// CheckName says what is wrong with the name of a stack or a component.
+func CheckName(what, name string) error {
+	bad := func(why string) error {
+		return Mistake("use letters, digits, '-', '_' or '.', such as my-"+strings.ReplaceAll(what, " ", "-"),
+			"%q can't be the name of a %s: %s", name, what, why)
+	}
+	switch {
+	case name == "":
+		return bad("it is empty")
+	case len(name) > 128:
+		return bad("it is longer than 128 bytes")
+	case strings.HasPrefix(name, "-"):
+		return bad("it begins with a dash")
+	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '/' }):
+		return bad("it holds a space, a slash or a control character")
+	}
+	return nil
+}
+
+// sorted returns a map's keys in order.
+func sorted[K ~string, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
