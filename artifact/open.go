@@ -1,0 +1,99 @@
+package artifact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gocloud.dev/blob"
+	"gocloud.dev/blob/fileblob"
+	"gocloud.dev/blob/memblob"
+
+	"github.com/proa-ml/proa/step"
+)
+
+// FileURL returns the URL of the store in the folder at an absolute path.
+func FileURL(path string) string {
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()
+}
+
+func (s *Store) open(ctx context.Context, cfg step.Store) error {
+	u, err := url.Parse(cfg.URL)
+	if err != nil {
+		return fmt.Errorf("%q is not a URL; it looks like file:///path or s3://bucket/prefix", cfg.URL)
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("a store's URL (%s://%s…) holds a place only; give keys and other attributes as options", u.Scheme, u.Host)
+	}
+	s.place = u.String()
+	switch u.Scheme {
+	case "file":
+		return s.openFile(u, cfg.Options)
+	case "s3":
+		return s.openS3(ctx, u, cfg.Options)
+	case "mem":
+		s.bucket = memblob.OpenBucket(nil)
+		return knownOptions(cfg.Options)
+	}
+	return fmt.Errorf("a store can't be at %q: the known forms are file:///path and s3://bucket/prefix", cfg.URL)
+}
+
+func (s *Store) openFile(u *url.URL, options map[string]string) error {
+	if err := knownOptions(options); err != nil {
+		return err
+	}
+	path := filepath.FromSlash(u.Path)
+	if (u.Host != "" && u.Host != "localhost") || !filepath.IsAbs(path) {
+		return fmt.Errorf("%q is not the URL of an absolute path; it looks like file:///path", u.String())
+	}
+	bucket, err := fileblob.OpenBucket(path, &fileblob.Options{
+		CreateDir: true, DirFileMode: 0o700, NoTempDir: true, Metadata: fileblob.MetadataDontWrite,
+	})
+	if err != nil {
+		return fmt.Errorf("using the folder %s: %w", path, err)
+	}
+	s.bucket, s.root = bucket, filepath.Clean(path)
+	return nil
+}
+
+func (s *Store) openS3(ctx context.Context, u *url.URL, options map[string]string) error {
+	if u.Host == "" {
+		return errors.New("the URL names no bucket; it looks like s3://bucket/prefix")
+	}
+	if err := knownOptions(options, s3Options...); err != nil {
+		return err
+	}
+	bucket, err := openS3Bucket(ctx, u.Host, options)
+	if err != nil {
+		return err
+	}
+	if prefix := strings.Trim(u.Path, "/"); prefix != "" {
+		if err := checkKey(prefix); err != nil {
+			return err
+		}
+		bucket = blob.PrefixedBucket(bucket, prefix+"/")
+	}
+	s.bucket = bucket
+	if endpoint := options["endpoint"]; endpoint != "" {
+		s.place += " at " + endpoint
+	}
+	return nil
+}
+
+// knownOptions refuses options that the flavor doesn't have. Empty values count as not given.
+func knownOptions(options map[string]string, known ...string) error {
+	for name, value := range options {
+		if value == "" || slices.Contains(known, name) {
+			continue
+		}
+		if len(known) == 0 {
+			return fmt.Errorf("unknown option %q: this kind of store has none", name)
+		}
+		return fmt.Errorf("unknown option %q: this kind of store has %s", name, strings.Join(known, ", "))
+	}
+	return nil
+}
