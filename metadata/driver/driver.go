@@ -126,11 +126,12 @@ type Writer interface {
 	// keeps the epoch); force takes it in any case. Otherwise it returns the present lease and ErrConflict.
 	Acquire(ctx context.Context, run, holder string, now time.Time, ttl time.Duration, force bool) (Lease, error)
 	// Commit writes one turn. ErrFenced if the lease's epoch is not the run's present one. A Commit whose first event's
-	// Seq is already recorded with equal data is a repetition after a lost reply, and succeeds without writing.
+	// Seq is already recorded with equal data is a repetition after a lost reply, and succeeds without writing; with other
+	// data it is ErrConflict. ErrNotFound if there is no such run.
 	Commit(ctx context.Context, c Commit) error
-	// RequestCancel asks the run's coordinator to cancel it.
+	// RequestCancel asks the run's coordinator to cancel it. ErrNotFound if there is no such run.
 	RequestCancel(ctx context.Context, run string) error
-	// DeleteRun removes a run and all that belongs to it but cache entries.
+	// DeleteRun removes a run and all that belongs to it but cache entries. ErrNotFound if there is no such run.
 	DeleteRun(ctx context.Context, run string) error
 }
 
@@ -138,6 +139,7 @@ type Writer interface {
 type Reader interface {
 	// Run finds a run by id or name. ErrNotFound if there is none.
 	Run(ctx context.Context, idOrName string) (Run, error)
+	// Runs lists runs without their Spec and Plan.
 	Runs(ctx context.Context, q Query) ([]Run, error)
 	// Steps returns a run's steps in the plan's order.
 	Steps(ctx context.Context, run string) ([]Step, error)
@@ -147,7 +149,7 @@ type Reader interface {
 	Cached(ctx context.Context, keys []string) (map[string]CacheEntry, error)
 }
 
-// Store is a metadata store.
+// Store is a metadata store. Its methods may be called from several goroutines. Times are kept in UTC to the microsecond.
 type Store interface {
 	Writer
 	Reader
