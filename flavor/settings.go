@@ -34,7 +34,7 @@ func (f Flavor) Settings(attributes map[string]string) (Settings, error) {
 		}
 		if a.Required {
 			return nil, stack.Mistake(fmt.Sprintf("add --%s=%s", a.Name, orValue(a.Example)),
-				"the attribute %q is missing: a %s of flavor %q needs it (%s)", a.Name, f.Kind.Words(), f.Name, a.Meaning)
+				"the attribute %q is missing: %s of flavor %q needs it (%s)", a.Name, f.Kind.Article(), f.Name, a.Meaning)
 		}
 		if a.Default != "" {
 			s[a.Name] = a.Default
@@ -101,9 +101,9 @@ func (f Flavor) unknown(name string) error {
 		hint = fmt.Sprintf("did you mean --%s?", near)
 	}
 	if len(known) == 0 {
-		return stack.Mistake(hint, "a %s of flavor %q has no attribute %q; it has none at all", f.Kind.Words(), f.Name, name)
+		return stack.Mistake(hint, "%s of flavor %q has no attribute %q; it has none at all", f.Kind.Article(), f.Name, name)
 	}
-	return stack.Mistake(hint, "a %s of flavor %q has no attribute %q; known: %s", f.Kind.Words(), f.Name, name, strings.Join(known, ", "))
+	return stack.Mistake(hint, "%s of flavor %q has no attribute %q; known: %s", f.Kind.Article(), f.Name, name, strings.Join(known, ", "))
 }
 
 // normalize checks a value. Errors never repeat a secret one.
@@ -141,4 +141,17 @@ func (a Attribute) normalize(value string) (string, error) {
 		}
 	}
 	return value, nil
+}
+
+// Names returns the proper names of the given attributes.
+func (f Flavor) Names(given map[string]string) ([]string, error) {
+	var names []string
+	for name := range given {
+		a := f.attribute(name)
+		if a == nil {
+			return nil, f.unknown(name)
+		}
+		names = append(names, a.Name)
+	}
+	return names, nil
 }

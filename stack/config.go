@@ -106,7 +106,7 @@ func (c *Config) AddComponent(component Component) error {
 	}
 	if _, taken := c.components[component.Kind][component.Name]; taken {
 		return Mistake(fmt.Sprintf("choose another name, or change it with `proa %s update %s --key=value`", component.Kind, component.Name),
-			"a %s named %q exists already", component.Kind.Words(), component.Name)
+			"%s named %q exists already", component.Kind.Article(), component.Name)
 	}
 	c.put(component)
 	return nil

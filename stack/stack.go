@@ -44,6 +44,14 @@ func (k Kind) Plural() string {
 	return words + "s"
 }
 
+// Article is the kind as prose with its article: "an artifact store".
+func (k Kind) Article() string {
+	if strings.ContainsRune("aeiou", rune(k[0])) {
+		return "an " + k.Words()
+	}
+	return "a " + k.Words()
+}
+
 // Component is one registered component. Attributes are texts; the flavor's schema gives them types and meaning.
 type Component struct {
 	Kind       Kind              `json:"kind"`

@@ -1,0 +1,54 @@
+// Package cli is the command line of proa: it puts the commands together, runs one and turns its error into words and an
+// exit code. Each noun has a package of its own below.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/proa-ml/proa/internal/cli/component"
+	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/internal/cli/setup"
+	"github.com/proa-ml/proa/internal/cli/stacks"
+	"github.com/proa-ml/proa/stack"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Version is the version of this build, set by the linker.
+var Version = "0.0.0-dev"
+
+// Main runs the command that args name and returns the exit code.
+func Main(ctx context.Context, k *kit.Kit, args []string) int {
+	root := newRoot(k)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !fault.Told(err) {
+		k.Statusf("Error: %v", err)
+		if hint := fault.HintOf(err); hint != "" {
+			k.Statusf("  -> %s", hint)
+		}
+	}
+	return int(fault.CodeOf(err))
+}
+
+func newRoot(k *kit.Kit) *cobra.Command {
+	root := kit.Group("proa", "Run machine-learning pipelines on Kubernetes, with nothing installed in the cluster")
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetIn(k.In)
+	root.SetOut(k.Out)
+	root.SetErr(k.Err)
+	root.SetGlobalNormalizationFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
+	})
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fault.New(fault.Usage, fmt.Sprintf("see `%s --help`", cmd.CommandPath()), "%w", err)
+	})
+	root.AddCommand(setup.NewInit(k), setup.NewVersion(k), setup.NewIntegration(k), stacks.New(k))
+	for _, kind := range stack.Kinds() {
+		root.AddCommand(component.New(k, kind))
+	}
+	return root
+}

@@ -1,0 +1,184 @@
+package component
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/stack"
+	"github.com/spf13/cobra"
+)
+
+func (n noun) registerCommand() *cobra.Command {
+	var flavor string
+	cmd := &cobra.Command{
+		Use:                "register NAME --flavor FLAVOR [--key=value ...]",
+		Short:              fmt.Sprintf("Register %s", n.kind.Article()),
+		Long:               n.attributeHelp(fmt.Sprintf("Register %s under a name.", n.kind.Article())),
+		DisableFlagParsing: true,
+	}
+	cmd.Flags().StringVarP(&flavor, "flavor", "f", "", "what implements it")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		positional, attributes, done, err := parse(cmd, args)
+		if err != nil || done {
+			return err
+		}
+		if err := kit.Args(1, 1)(cmd, positional); err != nil {
+			return err
+		}
+		if err := n.expand(attributes); err != nil {
+			return err
+		}
+		return n.register(stack.Component{Kind: n.kind, Name: positional[0], Flavor: flavor, Attributes: attributes})
+	}
+	return cmd
+}
+
+func (n noun) register(c stack.Component) error {
+	f, err := n.Catalogue.Find(c.Kind, c.Flavor)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Settings(c.Attributes); err != nil {
+		return err
+	}
+	if c.Attributes, err = f.Normalize(c.Attributes); err != nil {
+		return err
+	}
+	if f.Verify != nil {
+		n.verify(c)
+	}
+	if err := n.Files.Update(func(config *stack.Config) error { return config.AddComponent(c) }); err != nil {
+		return err
+	}
+	n.Statusf("%s '%s' successfully registered!", n.title(), c.Name)
+	return nil
+}
+
+// verify warns of what would keep a stack with this component from running now; it may be right on another day.
+func (n noun) verify(c stack.Component) {
+	f, err := n.Catalogue.Find(c.Kind, c.Flavor)
+	if err != nil || f.Verify == nil {
+		return
+	}
+	settings, err := f.Settings(c.Attributes)
+	if err != nil {
+		return
+	}
+	if _, err := f.Verify(c.Name, settings); err != nil {
+		n.Warn(err.Error())
+	}
+}
+
+func (n noun) updateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:                "update [NAME] --key=value ...",
+		Short:              fmt.Sprintf("Change attributes of %s", n.kind.Article()),
+		Long:               n.attributeHelp(fmt.Sprintf("Change attributes of %s; the active stack's if no name is given. An empty value (--key=) takes the attribute away.", n.kind.Article())),
+		DisableFlagParsing: true,
+		ValidArgsFunction:  kit.Complete(n.names),
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		positional, attributes, done, err := parse(cmd, args)
+		if err != nil || done {
+			return err
+		}
+		if err := kit.Args(0, 1)(cmd, positional); err != nil {
+			return err
+		}
+		if err := n.expand(attributes); err != nil {
+			return err
+		}
+		return n.update(positional, attributes)
+	}
+	return cmd
+}
+
+func (n noun) update(args []string, changes map[string]string) error {
+	var updated stack.Component
+	err := n.Files.Update(func(config *stack.Config) error {
+		active, err := n.Active(config)
+		if err != nil {
+			return err
+		}
+		name, err := n.named(config, active, args)
+		if err != nil {
+			return err
+		}
+		c, err := config.Component(n.kind, name)
+		if err != nil {
+			return err
+		}
+		if c.Attributes, err = n.changed(c, changes); err != nil {
+			return err
+		}
+		updated = c
+		return config.UpdateComponent(c)
+	})
+	if err != nil {
+		return err
+	}
+	n.verify(updated)
+	n.Statusf("%s '%s' successfully updated!", n.title(), updated.Name)
+	return nil
+}
+
+// changed returns a component's attributes with changes applied and checked.
+func (n noun) changed(c stack.Component, changes map[string]string) (map[string]string, error) {
+	f, err := n.Catalogue.Find(c.Kind, c.Flavor)
+	if err != nil {
+		return nil, err
+	}
+	set, removed := map[string]string{}, map[string]string{}
+	for key, value := range changes {
+		if value == "" {
+			removed[key] = value
+		} else {
+			set[key] = value
+		}
+	}
+	if set, err = f.Normalize(set); err != nil {
+		return nil, err
+	}
+	names, err := f.Names(removed)
+	if err != nil {
+		return nil, err
+	}
+	attributes := maps.Clone(c.Attributes)
+	if attributes == nil {
+		attributes = map[string]string{}
+	}
+	maps.Copy(attributes, set)
+	for _, name := range names {
+		delete(attributes, name)
+	}
+	_, err = f.Settings(attributes)
+	return attributes, err
+}
+
+// title is the kind at the beginning of a sentence.
+func (n noun) title() string {
+	words := n.kind.Words()
+	return strings.ToUpper(words[:1]) + words[1:]
+}
+
+// attributeHelp lists the attributes of every flavor of the kind.
+func (n noun) attributeHelp(first string) string {
+	var b strings.Builder
+	b.WriteString(first + "\n\nA value @PATH is read from a file, @- from the standard input.\n")
+	for _, f := range n.Catalogue.Kind(n.kind) {
+		fmt.Fprintf(&b, "\nFlavor %s: %s\n", f.Name, f.Meaning)
+		for _, a := range f.Attributes {
+			note := ""
+			switch {
+			case a.Required:
+				note = " (required)"
+			case a.Default != "":
+				note = fmt.Sprintf(" (default %s)", a.Default)
+			}
+			fmt.Fprintf(&b, "  --%-24s %s%s\n", a.Name, a.Meaning, note)
+		}
+	}
+	return strings.TrimRight(b.String(), "\n")
+}

@@ -1,0 +1,157 @@
+package component
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/internal/cli/output"
+	"github.com/proa-ml/proa/stack"
+	"github.com/spf13/cobra"
+)
+
+// shown is a component as programs read it.
+type shown struct {
+	Name       string            `json:"name"`
+	Kind       stack.Kind        `json:"kind"`
+	Flavor     string            `json:"flavor"`
+	Active     bool              `json:"active"`
+	Attributes map[string]string `json:"attributes"`
+	Stacks     []string          `json:"stacks"`
+}
+
+func (n noun) show(config *stack.Config, active kit.Active, c stack.Component) shown {
+	users := config.Users(c.Kind, c.Name)
+	if users == nil {
+		users = []string{}
+	}
+	return shown{
+		Name: c.Name, Kind: c.Kind, Flavor: c.Flavor, Active: slices.Contains(users, active.Name),
+		Attributes: n.Catalogue.Shown(c), Stacks: users,
+	}
+}
+
+func (n noun) listCommand() *cobra.Command {
+	var format output.Format
+	cmd := &cobra.Command{
+		Use: "list", Short: "List " + n.kind.Plural(), Args: kit.Args(0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			config, active, err := n.Load()
+			if err != nil {
+				return err
+			}
+			all := []shown{}
+			table := output.Table{Header: []string{"ACTIVE", "NAME", "FLAVOR", "ATTRIBUTES"}}
+			for _, c := range config.Components(n.kind) {
+				s := n.show(config, active, c)
+				all = append(all, s)
+				table.Rows = append(table.Rows, []string{mark(s.Active), s.Name, s.Flavor, kit.Pairs(s.Attributes)})
+			}
+			if len(all) == 0 {
+				n.Statusf("No %s registered. Register one with `proa %s register NAME --flavor=FLAVOR --key=value`.", n.kind.Words(), n.kind)
+			}
+			return output.Print(n.Streams, format, all, table)
+		},
+	}
+	output.AddFlag(cmd, &format)
+	return cmd
+}
+
+func mark(active bool) string {
+	if active {
+		return "*"
+	}
+	return ""
+}
+
+func (n noun) describeCommand() *cobra.Command {
+	var format output.Format
+	cmd := &cobra.Command{
+		Use: "describe [NAME]", Short: fmt.Sprintf("Show %s; the active stack's if no name is given", n.kind.Article()),
+		Args: kit.Args(0, 1), ValidArgsFunction: kit.Complete(n.names),
+		RunE: func(_ *cobra.Command, args []string) error {
+			config, active, err := n.Load()
+			if err != nil {
+				return err
+			}
+			name, err := n.named(config, active, args)
+			if err != nil {
+				return err
+			}
+			c, err := config.Component(n.kind, name)
+			if err != nil {
+				return err
+			}
+			s := n.show(config, active, c)
+			return output.Print(n.Streams, format, s, describe(s))
+		},
+	}
+	output.AddFlag(cmd, &format)
+	return cmd
+}
+
+func describe(s shown) output.Table {
+	table := output.Table{Header: []string{"FIELD", "VALUE"}, Rows: [][]string{
+		{"name", s.Name}, {"kind", string(s.Kind)}, {"flavor", s.Flavor}, {"stacks", strings.Join(s.Stacks, ", ")},
+	}}
+	for _, key := range slices.Sorted(maps.Keys(s.Attributes)) {
+		table.Rows = append(table.Rows, []string{"attribute " + key, s.Attributes[key]})
+	}
+	return table
+}
+
+func (n noun) getCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "get", Short: fmt.Sprintf("Print the name of the active stack's %s", n.kind.Words()), Args: kit.Args(0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			config, active, err := n.Load()
+			if err != nil {
+				return err
+			}
+			name, err := n.named(config, active, nil)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(n.Out, name)
+			return err
+		},
+	}
+}
+
+func (n noun) deleteCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "delete NAME", Short: fmt.Sprintf("Forget %s that no stack uses", n.kind.Article()),
+		Args: kit.Args(1, 1), ValidArgsFunction: kit.Complete(n.names),
+		RunE: func(_ *cobra.Command, args []string) error {
+			err := n.Files.Update(func(config *stack.Config) error { return config.DeleteComponent(n.kind, args[0]) })
+			if err != nil {
+				return err
+			}
+			n.Statusf("Deleted %s '%s'.", n.kind.Words(), args[0])
+			return nil
+		},
+	}
+}
+
+func (n noun) flavorCommand() *cobra.Command {
+	var format output.Format
+	list := &cobra.Command{
+		Use: "list", Short: "List the flavors and their attributes", Args: kit.Args(0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			flavors := n.Catalogue.Kind(n.kind)
+			table := output.Table{Header: []string{"FLAVOR", "MEANING", "ATTRIBUTES"}}
+			for _, f := range flavors {
+				var names []string
+				for _, a := range f.Attributes {
+					names = append(names, a.Name)
+				}
+				table.Rows = append(table.Rows, []string{f.Name, f.Meaning, strings.Join(names, " ")})
+			}
+			return output.Print(n.Streams, format, flavors, table)
+		},
+	}
+	output.AddFlag(list, &format)
+	return kit.Group("flavor", "Show what can implement "+n.kind.Article(), list)
+}

@@ -1,0 +1,159 @@
+// Package kit is what every command is made with: the streams, the environment, the clock, the stacks and the catalogue
+// of flavors, all passed in from the top so that a test can put others in their place.
+package kit
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/stack"
+)
+
+// Streams are a command's streams. Data goes to Out, everything else to Err.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+	// OutTerminal and ErrTerminal say whether a person looks at the stream through a terminal.
+	OutTerminal, ErrTerminal bool
+	// Width is the terminal's width in columns; 0 means unbounded.
+	Width func() int
+}
+
+// Kit is what commands are made with.
+type Kit struct {
+	Streams
+	// Env looks a variable up; Environ is the whole environment for child processes.
+	Env     func(string) string
+	Environ []string
+	Now     func() time.Time
+	Rand    io.Reader
+	// Dir is the working directory, Executable this program's path.
+	Dir, Executable string
+	Version         string
+	Files           stack.Files
+	Catalogue       flavor.Catalogue
+	Opener          flavor.Opener
+	// Interrupts receives every Ctrl-C and SIGTERM. Commands that end in their own way listen to it; the others end by ctx.
+	Interrupts <-chan os.Signal
+}
+
+// Statusf tells the user something that is not data.
+func (k *Kit) Statusf(format string, args ...any) {
+	_, _ = fmt.Fprintf(k.Err, format+"\n", args...)
+}
+
+// Warn tells the user of something that may be wrong.
+func (k *Kit) Warn(text string) { k.Statusf("Warning: %s", text) }
+
+// Confirm asks a yes-or-no question; anything but yes is no.
+func (k *Kit) Confirm(question string) bool {
+	_, _ = fmt.Fprintf(k.Err, "%s [y/N] ", question)
+	answer, _ := bufio.NewReader(k.In).ReadString('\n')
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes"
+}
+
+// Active is the stack in force, and where that is set.
+type Active struct {
+	Name string
+	// Repository is set if the working directory is in a repository; Own says that it names the stack.
+	Repository *stack.Repository
+	Own        bool
+}
+
+// Scope is where the active stack is set, in words.
+func (a Active) Scope() string {
+	if a.Own {
+		return "repository " + a.Repository.Root
+	}
+	return "global"
+}
+
+// Active finds out which stack is in force.
+func (k *Kit) Active(config *stack.Config) (Active, error) {
+	repository := stack.FindRepository(k.Dir)
+	if repository == nil {
+		return Active{Name: config.Active()}, nil
+	}
+	own, err := repository.Active()
+	if err != nil || own == "" {
+		return Active{Name: config.Active(), Repository: repository}, err
+	}
+	return Active{Name: own, Repository: repository, Own: true}, nil
+}
+
+// Load reads the config and which stack is in force.
+func (k *Kit) Load() (*stack.Config, Active, error) {
+	config, err := k.Files.Load()
+	if err != nil {
+		return nil, Active{}, err
+	}
+	active, err := k.Active(config)
+	return config, active, err
+}
+
+// Stack returns the stack in force, validated. Warnings are told.
+func (k *Kit) Stack() (stack.Resolved, error) {
+	resolved, err := k.resolve()
+	if err != nil {
+		return stack.Resolved{}, err
+	}
+	warnings, err := k.Catalogue.Validate(resolved)
+	for _, w := range warnings {
+		k.Warn(w)
+	}
+	if err != nil {
+		return stack.Resolved{}, fmt.Errorf("stack %q can't be used: %w", resolved.Name, err)
+	}
+	return resolved, nil
+}
+
+// StackToRead returns the stack in force without the validation that only running needs.
+func (k *Kit) StackToRead() (stack.Resolved, error) { return k.resolve() }
+
+func (k *Kit) resolve() (stack.Resolved, error) {
+	config, active, err := k.Load()
+	if err != nil {
+		return stack.Resolved{}, err
+	}
+	resolved, err := config.Resolve(active.Name)
+	if err != nil {
+		return stack.Resolved{}, fmt.Errorf("the active stack (%s): %w", active.Scope(), err)
+	}
+	return resolved, nil
+}
+
+// ConfigDir is where stacks are kept.
+func ConfigDir(env func(string) string) (string, error) {
+	return xdg(env, "PROA_CONFIG_DIR", "XDG_CONFIG_HOME", ".config")
+}
+
+// DataDir is where the built-in stack keeps its data.
+func DataDir(env func(string) string) (string, error) {
+	return xdg(env, "PROA_DATA_DIR", "XDG_DATA_HOME", ".local/share")
+}
+
+// CacheDir is where what can be made again is kept.
+func CacheDir(env func(string) string) (string, error) {
+	return xdg(env, "PROA_CACHE_DIR", "XDG_CACHE_HOME", ".cache")
+}
+
+func xdg(env func(string) string, own, standard, home string) (string, error) {
+	if dir := env(own); dir != "" {
+		return filepath.Abs(dir)
+	}
+	if dir := env(standard); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "proa"), nil
+	}
+	if dir := env("HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, home, "proa"), nil
+	}
+	return "", fault.New(fault.Configuration, "set HOME or "+own, "there is no place for proa's files: HOME is not set")
+}

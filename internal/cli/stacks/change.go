@@ -1,0 +1,155 @@
+package stacks
+
+import (
+	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/stack"
+	"github.com/spf13/cobra"
+)
+
+func (n noun) registerCommand() *cobra.Command {
+	var set bool
+	cmd := &cobra.Command{Use: "register NAME -o ORCHESTRATOR -a ARTIFACT_STORE -m METADATA_STORE", Short: "Register a stack", Args: kit.Args(1, 1)}
+	flags := n.addFlags(cmd)
+	cmd.Flags().BoolVar(&set, "set", false, "make it the active stack")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		s := stack.Stack{Name: args[0], Components: map[stack.Kind]string{}}
+		flags.apply(&s)
+		var warnings []string
+		err := n.Files.Update(func(config *stack.Config) (err error) {
+			if err := config.AddStack(s); err != nil {
+				return err
+			}
+			warnings, err = n.validate(config, s.Name)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		n.warn(warnings)
+		n.Statusf("Stack '%s' successfully registered!", s.Name)
+		if set {
+			return n.set(s.Name, false)
+		}
+		return nil
+	}
+	return cmd
+}
+
+func (n noun) validate(config *stack.Config, name string) ([]string, error) {
+	resolved, err := config.Resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	return n.Catalogue.Validate(resolved)
+}
+
+func (n noun) warn(warnings []string) {
+	for _, w := range warnings {
+		n.Warn(w)
+	}
+}
+
+func (n noun) updateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "update [NAME]", Short: "Give a stack other components; the active one if no name is given",
+		Args: kit.Args(0, 1), ValidArgsFunction: kit.Complete(n.names),
+	}
+	flags := n.addFlags(cmd)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		var warnings []string
+		var name string
+		err := n.Files.Update(func(config *stack.Config) (err error) {
+			s, err := n.find(config, args)
+			if err != nil {
+				return err
+			}
+			name = s.Name
+			flags.apply(&s)
+			if err := config.UpdateStack(s); err != nil {
+				return err
+			}
+			warnings, err = n.validate(config, name)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		n.warn(warnings)
+		n.Statusf("Stack '%s' successfully updated!", name)
+		return nil
+	}
+	return cmd
+}
+
+// find returns the stack that is named, or the active one.
+func (n noun) find(config *stack.Config, args []string) (stack.Stack, error) {
+	if len(args) > 0 {
+		return config.Stack(args[0])
+	}
+	active, err := n.Active(config)
+	if err != nil {
+		return stack.Stack{}, err
+	}
+	return config.Stack(active.Name)
+}
+
+func (n noun) setCommand() *cobra.Command {
+	var global bool
+	cmd := &cobra.Command{
+		Use: "set NAME", Short: "Make a stack the active one, in this repository or, outside of any, for the user",
+		Args: kit.Args(1, 1), ValidArgsFunction: kit.Complete(n.names),
+		RunE: func(_ *cobra.Command, args []string) error { return n.set(args[0], global) },
+	}
+	cmd.Flags().BoolVarP(&global, "global", "g", false, "for the user, also within a repository")
+	return cmd
+}
+
+func (n noun) set(name string, global bool) error {
+	repository := stack.FindRepository(n.Dir)
+	if repository == nil || global {
+		if err := n.Files.Update(func(config *stack.Config) error { return config.SetActive(name) }); err != nil {
+			return err
+		}
+		n.Statusf("Active global stack set to: '%s'", name)
+		return nil
+	}
+	config, err := n.Files.Load()
+	if err != nil {
+		return err
+	}
+	if _, err := config.Stack(name); err != nil {
+		return err
+	}
+	if err := repository.SetActive(name); err != nil {
+		return err
+	}
+	n.Statusf("Active stack set to: '%s'", name)
+	return nil
+}
+
+func (n noun) deleteCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "delete NAME", Short: "Forget a stack; its components stay", Args: kit.Args(1, 1), ValidArgsFunction: kit.Complete(n.names),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if !yes && n.ErrTerminal && !n.Confirm("Delete the stack '"+args[0]+"'?") {
+				return fault.New(fault.Cancelled, "", "nothing was deleted")
+			}
+			err := n.Files.Update(func(config *stack.Config) error {
+				active, err := n.Active(config)
+				if err != nil {
+					return err
+				}
+				return config.DeleteStack(args[0], active.Name)
+			})
+			if err != nil {
+				return err
+			}
+			n.Statusf("Deleted stack '%s'.", args[0])
+			return nil
+		},
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask")
+	return cmd
+}
