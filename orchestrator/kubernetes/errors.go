@@ -1,0 +1,44 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/proa-ml/proa/orchestrator"
+)
+
+// explainError says of an error of the cluster's API whether it may pass (it then wraps [orchestrator.ErrUnavailable])
+// and, if not, what to do about it.
+func explainError(doing string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: %w", doing, err)
+	case isQuota(err):
+		return fmt.Errorf("%s: %w: waiting for room in the namespace's quota: %s", doing, orchestrator.ErrUnavailable, oneLine(err.Error()))
+	case apierrors.IsUnauthorized(err):
+		return fmt.Errorf("%s: the cluster does not accept the credentials (log in again, or choose another context): %w", doing, err)
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("%s: not permitted (`proa orchestrator permissions` prints what is needed): %w", doing, err)
+	case isFinal(err):
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return fmt.Errorf("%s: %w: %w", doing, orchestrator.ErrUnavailable, err)
+}
+
+// isQuota tells a namespace that has no room now from a refusal.
+func isQuota(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota")
+}
+
+// isFinal reports whether the API server answered, and will answer the same again.
+func isFinal(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsNotFound(err) ||
+		apierrors.IsMethodNotSupported(err) || apierrors.IsNotAcceptable(err) || apierrors.IsRequestEntityTooLargeError(err) ||
+		apierrors.IsUnsupportedMediaType(err) || apierrors.IsAlreadyExists(err)
+}

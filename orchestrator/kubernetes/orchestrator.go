@@ -1,0 +1,169 @@
+package kubernetes
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/proa-ml/proa/orchestrator"
+	"github.com/proa-ml/proa/orchestrator/driver"
+)
+
+const (
+	// callTimeout bounds one call of the API.
+	callTimeout = 30 * time.Second
+	// removeGrace is what a launcher that has told its outcome gets to end. It is not 0: a pod must stay until its node
+	// has confirmed the end, or the scheduler would give away room that is still taken.
+	removeGrace = 2 * time.Second
+)
+
+// Options are for what differs between a cluster and a test.
+type Options struct {
+	// Rest is how to reach the API server; nil means as the pod that this runs in.
+	Rest *rest.Config
+	// Listener serves the completion channel instead of Config.Listen.
+	Listener net.Listener
+	// Logger receives what is of interest to developers; nil means silence.
+	Logger *slog.Logger
+	// Now is the clock; nil means the system's.
+	Now func() time.Time
+	// Rand makes keys; nil means the system's.
+	Rand io.Reader
+}
+
+// Orchestrator runs each attempt as a bare pod.
+type Orchestrator struct {
+	config  Config
+	client  kubernetes.Interface
+	tracker *tracker
+	logger  *slog.Logger
+	now     func() time.Time
+	stop    func() error
+}
+
+var _ driver.Orchestrator = (*Orchestrator)(nil)
+
+// Open returns the orchestrator of one run, for use in its coordinator, and starts serving the completion channel.
+func Open(_ context.Context, c Config, opts *Options) (*Orchestrator, error) {
+	if opts == nil {
+		opts = &Options{}
+	}
+	client, err := connect(opts.Rest)
+	if err != nil {
+		return nil, err
+	}
+	c.Namespace = namespaceOr(c.Namespace)
+	o := &Orchestrator{config: c, client: client, logger: opts.Logger, now: opts.Now, stop: func() error { return nil }}
+	if o.logger == nil {
+		o.logger = slog.New(slog.DiscardHandler)
+	}
+	if o.now == nil {
+		o.now = time.Now
+	}
+	o.tracker = newTracker(o.now)
+	if c.Coordinator != "" {
+		if err := o.listen(opts.Listener); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+// connect makes a client that doesn't slow itself down: the API server says itself when it is asked too much.
+func connect(config *rest.Config) (kubernetes.Interface, error) {
+	if config == nil {
+		var err error
+		if config, err = rest.InClusterConfig(); err != nil {
+			return nil, fmt.Errorf("reaching the cluster from within: %w", err)
+		}
+	}
+	config = rest.CopyConfig(config)
+	config.QPS, config.Burst = 100, 200
+	config.UserAgent = "proa"
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	config.WarningHandler = rest.NoWarnings{}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making a client of the cluster: %w", err)
+	}
+	return client, nil
+}
+
+func (o *Orchestrator) listen(listener net.Listener) error {
+	certificate, err := tls.X509KeyPair(o.config.Certificate, o.config.PrivateKey)
+	if err != nil {
+		return fmt.Errorf("reading the run's certificate: %w", err)
+	}
+	if listener == nil {
+		if listener, err = net.Listen("tcp", o.config.Listen); err != nil {
+			return fmt.Errorf("opening the completion channel: %w", err)
+		}
+	}
+	c := &channel{run: o.config.Run, key: o.config.Key, tracker: o.tracker}
+	o.stop = c.serve(listener, certificate, o.logger)
+	return nil
+}
+
+// Start creates the attempt's pod.
+func (o *Orchestrator) Start(ctx context.Context, a driver.Attempt) error {
+	if _, err := ParseSettings(a.Settings); err != nil {
+		return fmt.Errorf("step %q: %w", a.Step, err)
+	}
+	pod, err := BuildPod(o.config, a)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	done := o.tracker.starting(a.Name)
+	_, err = o.client.CoreV1().Pods(o.config.Namespace).Create(ctx, pod, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		err = nil
+	}
+	done(err)
+	if err != nil {
+		err = explainError(fmt.Sprintf("creating the pod of step %q", a.Step), err)
+		o.logger.Debug("pod not created", "attempt", a.Name, "error", err)
+		if errors.Is(err, orchestrator.ErrUnavailable) {
+			o.tracker.report(driver.Status{Attempt: a.Name, Phase: driver.Pending, Reason: oneLine(err.Error()), ExitCode: -1})
+		}
+	}
+	return err
+}
+
+// Stop deletes the pod, and gives it grace, and the launcher the time to store an outcome.
+func (o *Orchestrator) Stop(ctx context.Context, attempt string, grace time.Duration) error {
+	return o.remove(ctx, attempt, grace+savingTime)
+}
+
+// Remove deletes the pod.
+func (o *Orchestrator) Remove(ctx context.Context, attempt string, _ bool) error {
+	o.tracker.remove(attempt)
+	return o.remove(ctx, attempt, removeGrace)
+}
+
+func (o *Orchestrator) remove(ctx context.Context, attempt string, grace time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := o.client.CoreV1().Pods(o.config.Namespace).Delete(ctx, attempt, metav1.DeleteOptions{
+		GracePeriodSeconds: ptr(seconds(grace)),
+	})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return explainError("deleting pod "+attempt, err)
+}
+
+// Close ends the completion channel. Pods go on.
+func (o *Orchestrator) Close() error { return o.stop() }

@@ -1,0 +1,215 @@
+package kubernetes
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/proa-ml/proa/orchestrator/driver"
+	"github.com/proa-ml/proa/step"
+)
+
+// How long a state that may pass is given before it counts as final.
+const (
+	// pullGrace is for pulls that fail for reasons that may pass: a registry that throttles, a network that is down.
+	pullGrace = 2 * time.Minute
+	// pullGraceDefinite is for answers of a registry that seldom change: no such image, no access.
+	pullGraceDefinite = 10 * time.Second
+	// configGrace is for what a container's configuration refers to and may yet appear.
+	configGrace = 30 * time.Second
+	// lostGrace is how long past its deletion a pod may stay before its node counts as lost.
+	lostGrace = 30 * time.Second
+)
+
+// observation is what a pod's status says: the attempt's status now and, if that can't last, what it becomes.
+type observation struct {
+	status driver.Status
+	doubt  *doubt
+}
+
+// doubt is a state that becomes a failure unless it changes in time.
+type doubt struct {
+	// since is when it began; zero means when it was first seen.
+	since   time.Time
+	grace   time.Duration
+	failure step.Failure
+}
+
+// observe infers what a pod's status says about its attempt. It is pure, and never takes silence for success: whoever
+// ended without failure is reported as lost, which is believed only if no outcome was stored.
+func observe(pod *corev1.Pod) observation {
+	switch {
+	case pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded:
+		return ended(pod, endOf(pod))
+	case containerEnd(pod) != nil:
+		return ended(pod, endOf(pod))
+	case pod.DeletionTimestamp != nil:
+		return deleting(pod)
+	case pod.Status.Phase == corev1.PodRunning || containerRunning(pod):
+		return observation{status: status(pod, driver.Running, "")}
+	}
+	return pending(pod)
+}
+
+// vanished is what is known of an attempt whose pod is gone: the last that was seen of it, if that explains the end.
+func vanished(pod *corev1.Pod) driver.Status {
+	if pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded || containerEnd(pod) != nil {
+		return ended(pod, endOf(pod)).status
+	}
+	if f := disruption(pod); f != nil {
+		return ended(pod, *f).status
+	}
+	return lostStatus(pod.Name)
+}
+
+// lostStatus is the end of an attempt whose pod doesn't exist.
+func lostStatus(attempt string) driver.Status {
+	return driver.Status{Attempt: attempt, Phase: driver.Ended, ExitCode: -1, Failure: &step.Failure{
+		Kind: step.FailureLost, Type: "PodGone", Message: "the pod was deleted while it ran, or never came to be",
+	}}
+}
+
+func status(pod *corev1.Pod, phase driver.Phase, reason string) driver.Status {
+	return driver.Status{Attempt: pod.Name, Phase: phase, Reason: reason, ExitCode: -1}
+}
+
+func ended(pod *corev1.Pod, f step.Failure) observation {
+	s := status(pod, driver.Ended, "")
+	s.Failure = &f
+	if end := containerEnd(pod); end != nil {
+		s.ExitCode = int(end.ExitCode)
+	}
+	return observation{status: s}
+}
+
+// deleting is a pod that was told to go. It runs until its container ended, unless its node no longer answers.
+func deleting(pod *corev1.Pod) observation {
+	phase := driver.Pending
+	if containerRunning(pod) {
+		phase = driver.Running
+	}
+	f := disruption(pod)
+	if f == nil {
+		f = &step.Failure{Kind: step.FailureNodeLost, Type: "NodeLost", Message: fmt.Sprintf(
+			"the pod was deleted, but node %q did not confirm its end", pod.Spec.NodeName)}
+	}
+	return observation{
+		status: status(pod, phase, "being deleted"),
+		doubt:  &doubt{since: pod.DeletionTimestamp.Time, grace: lostGrace, failure: *f},
+	}
+}
+
+// pending says why a pod doesn't run yet.
+func pending(pod *corev1.Pod) observation {
+	if c := condition(pod, corev1.PodScheduled); c == nil || c.Status != corev1.ConditionTrue {
+		return observation{status: status(pod, driver.Pending, unscheduled(c))}
+	}
+	waiting := containerWaiting(pod)
+	if waiting == nil {
+		return observation{status: status(pod, driver.Pending, "starting on node "+pod.Spec.NodeName)}
+	}
+	image := imageOf(pod)
+	detail := oneLine(waiting.Message)
+	switch waiting.Reason {
+	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError", "SignatureValidationFailed":
+		return pulling(pod, waiting.Reason, image, detail)
+	case "InvalidImageName", "ErrImageNeverPull":
+		return ended(pod, imageFailure(waiting.Reason, image, detail))
+	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
+		return observation{
+			status: status(pod, driver.Pending, "can't create the container: "+detail),
+			doubt: &doubt{grace: configGrace, failure: step.Failure{
+				Kind: step.FailureConfig, Type: waiting.Reason, Message: "the container can't be created: " + detail}},
+		}
+	case "ContainerCreating", "PodInitializing":
+		return observation{status: status(pod, driver.Pending, creating(pod))}
+	}
+	return observation{status: status(pod, driver.Pending, strings.TrimSuffix(waiting.Reason+": "+detail, ": "))}
+}
+
+func unscheduled(c *corev1.PodCondition) string {
+	if c == nil || c.Message == "" {
+		return "waiting for a node"
+	}
+	return "no node takes it: " + oneLine(c.Message)
+}
+
+// creating tells setting up from pulling, which a kubelet reports under one name.
+func creating(pod *corev1.Pod) string {
+	if c := condition(pod, corev1.PodReadyToStartContainers); c != nil && c.Status == corev1.ConditionTrue {
+		return "pulling image or creating container"
+	}
+	return "preparing network and volumes"
+}
+
+func pulling(pod *corev1.Pod, reason, image, detail string) observation {
+	grace := pullGrace
+	for _, text := range []string{"not found", "unauthorized", "denied", "forbidden", "manifest unknown", "no match for platform"} {
+		if strings.Contains(strings.ToLower(detail), text) {
+			grace = pullGraceDefinite
+		}
+	}
+	return observation{
+		status: status(pod, driver.Pending, strings.TrimSuffix("can't pull image yet: "+detail, ": ")),
+		doubt:  &doubt{grace: grace, failure: imageFailure(reason, image, detail)},
+	}
+}
+
+func imageFailure(reason, image, detail string) step.Failure {
+	return step.Failure{Kind: step.FailureImage, Type: reason, Message: fmt.Sprintf(
+		"image %s can't be pulled: %s (check that the cluster's nodes reach the registry and may read from it)", image, detail)}
+}
+
+func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
+	for i := range pod.Status.Conditions {
+		if pod.Status.Conditions[i].Type == kind {
+			return &pod.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+func containerStatus(pod *corev1.Pod) *corev1.ContainerStatus {
+	if len(pod.Status.ContainerStatuses) == 0 {
+		return nil
+	}
+	return &pod.Status.ContainerStatuses[0]
+}
+
+func containerEnd(pod *corev1.Pod) *corev1.ContainerStateTerminated {
+	if s := containerStatus(pod); s != nil {
+		return s.State.Terminated
+	}
+	return nil
+}
+
+func containerWaiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
+	if s := containerStatus(pod); s != nil {
+		return s.State.Waiting
+	}
+	return nil
+}
+
+func containerRunning(pod *corev1.Pod) bool {
+	s := containerStatus(pod)
+	return s != nil && s.State.Running != nil
+}
+
+func imageOf(pod *corev1.Pod) string {
+	if len(pod.Spec.Containers) == 0 {
+		return ""
+	}
+	return pod.Spec.Containers[0].Image
+}
+
+// oneLine cuts a message of the cluster to one line of bearable length.
+func oneLine(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	const most = 400
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
+}

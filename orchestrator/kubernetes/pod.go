@@ -1,0 +1,171 @@
+package kubernetes
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/proa-ml/proa/orchestrator/driver"
+	"github.com/proa-ml/proa/spec"
+	"github.com/proa-ml/proa/step"
+)
+
+const (
+	// launcherPath is where an image holds the launcher.
+	launcherPath = "/opt/proa/bin/proa-step"
+	// containerName is the name of the only container of our pods.
+	containerName = "step"
+	// nonRoot is the user and group that our pods run as.
+	nonRoot = int64(65532)
+	// savingTime is what the launcher may take after the runner's own grace, to store the outcome.
+	savingTime = 10 * time.Second
+	// gpuResource is what a node offers graphics processors as.
+	gpuResource = corev1.ResourceName("nvidia.com/gpu")
+)
+
+// BuildPod returns the pod of an attempt. It is pure: equal arguments give equal pods.
+func BuildPod(c Config, a driver.Attempt) (*corev1.Pod, error) {
+	requirements, err := resources(a.Resources)
+	if err != nil {
+		return nil, fmt.Errorf("step %q: %w", a.Step, err)
+	}
+	meta := metav1.ObjectMeta{
+		Name:      a.Name,
+		Namespace: c.Namespace,
+		Labels: map[string]string{
+			LabelManagedBy: managedBy,
+			LabelComponent: componentStep,
+			LabelRun:       labelValue(a.Run),
+			LabelPipeline:  labelValue(a.Pipeline),
+			LabelStep:      labelValue(a.Step),
+			LabelAttempt:   fmt.Sprint(a.Number),
+		},
+		Annotations: map[string]string{
+			annotationRunName:  a.RunName,
+			annotationPipeline: a.Pipeline,
+			annotationStep:     a.Step,
+		},
+		OwnerReferences: jobOwner(c.Job),
+	}
+	container := corev1.Container{
+		Name:            containerName,
+		Image:           a.Image,
+		Command:         []string{launcherPath},
+		Env:             stepEnv(c, a),
+		Resources:       requirements,
+		SecurityContext: restrictedContainer(),
+		VolumeMounts: []corev1.VolumeMount{
+			{Name: "tmp", MountPath: "/tmp"},
+			{Name: "access", MountPath: SecretDir, ReadOnly: true},
+		},
+	}
+	pod := restrictedPod()
+	pod.RestartPolicy = corev1.RestartPolicyNever
+	pod.TerminationGracePeriodSeconds = ptr(seconds(a.Grace + savingTime))
+	pod.Containers = []corev1.Container{container}
+	pod.Volumes = []corev1.Volume{tmpVolume(), secretVolume("access", c.Secret, keyAccess)}
+	return &corev1.Pod{ObjectMeta: meta, Spec: pod}, nil
+}
+
+// stepEnv tells the launcher what it is to do. Nothing of it is secret.
+func stepEnv(c Config, a driver.Attempt) []corev1.EnvVar {
+	env := []corev1.EnvVar{
+		{Name: step.RunEnv, Value: a.Run},
+		{Name: step.AttemptEnv, Value: a.Name},
+		{Name: step.AccessEnv, Value: SecretDir + "/" + keyAccess},
+	}
+	if c.Coordinator != "" {
+		env = append(env, corev1.EnvVar{Name: step.CoordinatorEnv, Value: c.Coordinator})
+	}
+	return env
+}
+
+// resources are requests and limits. Memory is limited to what is requested, since a node can't take it back; the
+// processor is not limited, since it can be shared.
+func resources(r *spec.Resources) (corev1.ResourceRequirements, error) {
+	out := corev1.ResourceRequirements{}
+	if r == nil {
+		return out, nil
+	}
+	requests, limits := corev1.ResourceList{}, corev1.ResourceList{}
+	if r.CPU != "" {
+		q, err := resource.ParseQuantity(r.CPU)
+		if err != nil {
+			return out, fmt.Errorf("resources: cpu %q is not a quantity such as \"500m\" or \"2\": %w", r.CPU, err)
+		}
+		requests[corev1.ResourceCPU] = q
+	}
+	if r.Memory != "" {
+		q, err := resource.ParseQuantity(r.Memory)
+		if err != nil {
+			return out, fmt.Errorf("resources: memory %q is not a quantity such as \"512Mi\" or \"2Gi\": %w", r.Memory, err)
+		}
+		requests[corev1.ResourceMemory], limits[corev1.ResourceMemory] = q, q
+	}
+	if r.GPU > 0 {
+		q := *resource.NewQuantity(int64(r.GPU), resource.DecimalSI)
+		requests[gpuResource], limits[gpuResource] = q, q
+	}
+	if len(requests) > 0 {
+		out.Requests = maps.Clone(requests)
+	}
+	if len(limits) > 0 {
+		out.Limits = limits
+	}
+	return out, nil
+}
+
+// restrictedPod is a pod that the Pod Security level "restricted" admits, without a token of the cluster's API.
+func restrictedPod() corev1.PodSpec {
+	return corev1.PodSpec{
+		AutomountServiceAccountToken: ptr(false),
+		EnableServiceLinks:           ptr(false),
+		SecurityContext: &corev1.PodSecurityContext{
+			RunAsNonRoot:   ptr(true),
+			RunAsUser:      ptr(nonRoot),
+			RunAsGroup:     ptr(nonRoot),
+			FSGroup:        ptr(nonRoot),
+			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
+	}
+}
+
+func restrictedContainer() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		AllowPrivilegeEscalation: ptr(false),
+		ReadOnlyRootFilesystem:   ptr(true),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+	}
+}
+
+func tmpVolume() corev1.Volume {
+	return corev1.Volume{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
+}
+
+// secretVolume mounts the named keys of a Secret, readable by the pod's user only.
+func secretVolume(name, secret string, keys ...string) corev1.Volume {
+	source := &corev1.SecretVolumeSource{SecretName: secret, DefaultMode: ptr(int32(0o440))}
+	for _, key := range keys {
+		source.Items = append(source.Items, corev1.KeyToPath{Key: key, Path: key})
+	}
+	return corev1.Volume{Name: name, VolumeSource: corev1.VolumeSource{Secret: source}}
+}
+
+func jobOwner(job Owner) []metav1.OwnerReference {
+	if job.UID == "" {
+		return nil
+	}
+	return []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "Job", Name: job.Name, UID: types.UID(job.UID)}}
+}
+
+// seconds rounds up, so that a short grace is not none.
+func seconds(d time.Duration) int64 {
+	return int64((d + time.Second - 1) / time.Second)
+}
+
+func ptr[T any](v T) *T { return &v }

@@ -1,0 +1,90 @@
+package kubernetes
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/proa-ml/proa/step"
+)
+
+// Submission is a run to hand over to the cluster.
+type Submission struct {
+	Run      string
+	RunName  string
+	Pipeline string
+	// CoordinatorImage is a reference by digest to an image that runs proa, CoordinatorArgs are its arguments. It must
+	// exit with 0 when the run has ended, in whatever way, and with another code to be started again.
+	CoordinatorImage string
+	CoordinatorArgs  []string
+	// Config is what the coordinator needs: stores, credentials. It is kept in a Secret that only the coordinator sees.
+	Config []byte
+	// Access is what launchers need. Key and CA are made here.
+	Access step.Access
+}
+
+// Submit makes the run exist in the cluster: from then on it doesn't need this process. Submitting a run twice is one
+// run.
+//
+// The Job comes first and its Secret, which it owns, right after: should this process die in between, what is left is
+// a Job whose pod waits for a Secret. No credentials are left behind without an owner, and Sweep removes the rest.
+func (c *Client) Submit(ctx context.Context, s Submission) error {
+	access, certificate, private, err := c.secrets(s.Access)
+	if err != nil {
+		return err
+	}
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
+	job, err := c.createJob(ctx, buildJob(c.namespace, s))
+	if err != nil {
+		return err
+	}
+	secret := buildSecret(c.namespace, s, Owner{Name: job.Name, UID: string(job.UID)}, access, certificate, private)
+	_, err = c.client.CoreV1().Secrets(c.namespace).Create(ctx, secret, metav1.CreateOptions{})
+	if err == nil || apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return errors.Join(explainError("creating the run's secret", err), c.withdraw(ctx, job.Name))
+}
+
+// withdraw removes a Job that can't run, also when ctx has ended meanwhile.
+func (c *Client) withdraw(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
+	return c.deleteJob(ctx, name)
+}
+
+func (c *Client) createJob(ctx context.Context, job *batchv1.Job) (*batchv1.Job, error) {
+	jobs := c.client.BatchV1().Jobs(c.namespace)
+	created, err := jobs.Create(ctx, job, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		created, err = jobs.Get(ctx, job.Name, metav1.GetOptions{})
+	}
+	return created, explainError(fmt.Sprintf("creating job %s in namespace %s", job.Name, c.namespace), err)
+}
+
+// secrets makes the run's key and certificate, and encodes what launchers are given.
+func (c *Client) secrets(access step.Access) (encoded, certificate, private []byte, err error) {
+	certificate, private, err = newCertificate(c.rand, c.now())
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	key := make([]byte, 32)
+	if _, err := io.ReadFull(c.rand, key); err != nil {
+		return nil, nil, nil, fmt.Errorf("making the run's key: %w", err)
+	}
+	access.Key, access.CA = key, certificate
+	encoded, err = json.Marshal(access)
+	if err != nil {
+		return nil, nil, nil, errors.New("encoding the launcher's access: the store's options can't be encoded")
+	}
+	return encoded, certificate, private, nil
+}
+

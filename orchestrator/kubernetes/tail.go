@@ -1,0 +1,191 @@
+package kubernetes
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// tailAgain is how long to wait before a log is opened again that ended though its container seems to run: the kubelet
+// tells of an end later than the log does.
+const tailAgain = 250 * time.Millisecond
+
+// follow is one call of Follow.
+type follow struct {
+	client *Client
+	run    string
+	scene  *scene
+	to     Follower
+
+	// done are the containers that were read to the end, current the one that is being read, of pod.
+	done         map[string]bool
+	current, pod string
+	// last is the time stamp of the last line passed on. The container runtime stamps lines, in order.
+	last time.Time
+	// reason is what was said last.
+	reason string
+	// ended says that a coordinator was read to the end and had exited with 0.
+	ended bool
+}
+
+// loop reads what there is to read, and otherwise waits for the scene to change.
+func (f *follow) loop(ctx context.Context) error {
+	for {
+		pods, job, known := f.scene.look()
+		if pod := f.unread(pods); pod != nil {
+			if err := f.read(ctx, pod, len(pods) > 1); err != nil {
+				return err
+			}
+			continue
+		}
+		switch {
+		case f.ended:
+			return nil
+		case known && job == nil && len(pods) == 0:
+			return ErrGone
+		case known && job != nil:
+			if over, failure := jobEnd(job); over {
+				return failure
+			}
+		}
+		f.wait(pods, known)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-f.scene.changed:
+		}
+	}
+}
+
+// unread returns the oldest pod whose container has a log that was not read to the end.
+func (f *follow) unread(pods []*corev1.Pod) *corev1.Pod {
+	for _, pod := range pods {
+		if s := containerStatus(pod); s != nil && s.ContainerID != "" && !f.done[s.ContainerID] {
+			return pod
+		}
+	}
+	return nil
+}
+
+// read passes on the log of a pod's present container, as far as it can be had.
+func (f *follow) read(ctx context.Context, pod *corev1.Pod, replaced bool) error {
+	s := *containerStatus(pod)
+	if f.pod == pod.Name && f.current != s.ContainerID && !f.done[f.current] {
+		if err := f.stream(ctx, pod.Name, true); isSinkError(err) {
+			return err
+		}
+		f.done[f.current] = true
+	}
+	f.pod, f.current, f.reason = pod.Name, s.ContainerID, ""
+	over := s.State.Running == nil
+	err := f.stream(ctx, pod.Name, false)
+	switch {
+	case isSinkError(err):
+		return errors.Unwrap(err)
+	case over && (err == nil || replaced || pod.DeletionTimestamp != nil):
+		f.done[s.ContainerID] = true
+		f.ended = s.State.Terminated != nil && s.State.Terminated.ExitCode == 0
+		return nil
+	case err != nil:
+		f.client.logger.Debug("reading the coordinator's log is interrupted", "pod", pod.Name, "error", err)
+	}
+	return f.pause(ctx)
+}
+
+// pause waits for a change, or a moment.
+func (f *follow) pause(ctx context.Context) error {
+	timer := time.NewTimer(tailAgain)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-f.scene.changed:
+	case <-timer.C:
+	}
+	return nil
+}
+
+// sinkError is an error of the receiver, which ends everything.
+type sinkError struct{ error }
+
+func (e sinkError) Unwrap() error { return e.error }
+
+func isSinkError(err error) bool {
+	var s sinkError
+	return errors.As(err, &s)
+}
+
+// stream passes on the lines of a container's log that are younger than the last, until the container or the
+// connection ends.
+func (f *follow) stream(ctx context.Context, pod string, previous bool) error {
+	options := &corev1.PodLogOptions{Follow: !previous, Previous: previous, Timestamps: true}
+	if !f.last.IsZero() {
+		options.SinceTime = &metav1.Time{Time: f.last}
+	}
+	body, err := f.client.client.CoreV1().Pods(f.client.namespace).GetLogs(pod, options).Stream(ctx)
+	if err != nil {
+		return fmt.Errorf("opening the coordinator's log: %w", err)
+	}
+	defer func() { _ = body.Close() }()
+	reader := bufio.NewReaderSize(body, 64<<10)
+	for {
+		line, err := reader.ReadBytes('\n')
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			return nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("reading the coordinator's log: %w", err)
+		}
+		if whole := err == nil; whole || previous {
+			if err := f.line(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
+				return sinkError{err}
+			}
+		}
+	}
+}
+
+// line passes on one stamped line, unless it was before.
+func (f *follow) line(line []byte) error {
+	stamp, text, found := bytes.Cut(line, []byte(" "))
+	at, err := time.Parse(time.RFC3339Nano, string(stamp))
+	if !found || err != nil {
+		return f.to.Line(line)
+	}
+	if !at.After(f.last) {
+		return nil
+	}
+	f.last = at
+	return f.to.Line(text)
+}
+
+// wait says what the coordinator is waiting for.
+func (f *follow) wait(pods []*corev1.Pod, known bool) {
+	reason := ""
+	switch {
+	case !known:
+	case len(pods) == 0:
+		reason = "waiting for the coordinator's pod"
+	default:
+		reason = coordinatorReason(pods[len(pods)-1])
+	}
+	if reason != "" && reason != f.reason && f.to.Waiting != nil {
+		f.to.Waiting(reason)
+	}
+	f.reason = reason
+}
+
+func coordinatorReason(pod *corev1.Pod) string {
+	s := containerStatus(pod)
+	if s != nil && s.RestartCount+1 > 0 && s.LastTerminationState.Terminated != nil && s.State.Waiting != nil {
+		return fmt.Sprintf("the coordinator ended with exit code %d and is started again: %s",
+			s.LastTerminationState.Terminated.ExitCode, oneLine(s.State.Waiting.Message))
+	}
+	return observe(pod).status.Reason
+}

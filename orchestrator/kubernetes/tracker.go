@@ -1,0 +1,267 @@
+package kubernetes
+
+import (
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/proa-ml/proa/orchestrator/driver"
+	"github.com/proa-ml/proa/step"
+)
+
+// tracker merges what is heard of attempts from the completion channel, the watch and our own calls, so that each
+// attempt's statuses go forward only. It does no I/O but to tell the engine.
+type tracker struct {
+	now func() time.Time
+	// wake is signalled when a new doubt needs a timer.
+	wake chan struct{}
+
+	mu       sync.Mutex
+	events   driver.Events
+	attempts map[string]*tracked
+	// removed are attempts that are of no interest any more, though their pods may still be there.
+	removed map[string]bool
+}
+
+// tracked is one attempt.
+type tracked struct {
+	// starting counts calls of Start under way; exists says that the pod was there at some time.
+	starting int
+	exists   bool
+	// last is what was told last; a zero Phase means nothing.
+	last  driver.Status
+	doubt *doubt
+	until time.Time
+	// marked says that the attempt existed before the list under way was asked for.
+	marked bool
+}
+
+func newTracker(now func() time.Time) *tracker {
+	return &tracker{
+		now: now, wake: make(chan struct{}, 1),
+		attempts: map[string]*tracked{}, removed: map[string]bool{},
+	}
+}
+
+// begin directs what is heard to events, and everything that is known is told again.
+func (t *tracker) begin(known []string, events driver.Events) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.events = events
+	for _, a := range t.attempts {
+		a.last, a.doubt, a.marked = driver.Status{}, nil, false
+	}
+	for _, name := range known {
+		delete(t.removed, name)
+		t.get(name).exists = true
+	}
+}
+
+// end stops telling events.
+func (t *tracker) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.events = nil
+}
+
+// starting notes that an attempt's pod is about to be created; the result must be called with how it went.
+func (t *tracker) starting(name string) (done func(err error)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.get(name).starting++
+	return func(err error) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		a := t.get(name)
+		a.starting--
+		a.exists = a.exists || err == nil
+	}
+}
+
+// remove forgets an attempt.
+func (t *tracker) remove(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.attempts, name)
+	t.removed[name] = true
+}
+
+// expects reports whether the attempt is one of ours, and whether somebody listens.
+func (t *tracker) expects(name string) (known, listening bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, known = t.attempts[name]
+	return known, t.events != nil
+}
+
+// log passes on a part of a log.
+func (t *tracker) log(name string, offset int64, data []byte) {
+	t.mu.Lock()
+	events := t.events
+	t.mu.Unlock()
+	if events != nil {
+		events.Log(name, offset, data)
+	}
+}
+
+// mark notes which attempts exist, before a list is asked for.
+func (t *tracker) mark() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, a := range t.attempts {
+		a.marked = a.exists && a.starting == 0
+	}
+}
+
+// sync takes in a whole list: attempts that were marked before it and aren't on it are lost.
+func (t *tracker) sync(pods []corev1.Pod) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	listed := map[string]bool{}
+	for i := range pods {
+		listed[pods[i].Name] = true
+		t.observe(&pods[i])
+	}
+	for name, a := range t.attempts {
+		if a.marked && !listed[name] {
+			t.tell(a, lostStatus(name), nil)
+		}
+	}
+	for name := range t.removed {
+		if !listed[name] {
+			delete(t.removed, name)
+		}
+	}
+}
+
+// set takes in one pod's present state.
+func (t *tracker) set(pod *corev1.Pod) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.observe(pod)
+}
+
+// gone takes in that a pod is no more.
+func (t *tracker) gone(pod *corev1.Pod) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.removed[pod.Name] {
+		delete(t.removed, pod.Name)
+		return
+	}
+	a := t.get(pod.Name)
+	a.exists = true
+	t.tell(a, vanished(pod), nil)
+}
+
+// report takes in a status that came otherwise: through the completion channel, or from our own calls.
+func (t *tracker) report(s driver.Status) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if a, ok := t.attempts[s.Attempt]; ok {
+		t.tell(a, s, nil)
+	}
+}
+
+// settle ends doubts whose time is over, and returns when to come again; zero if there is nothing to wait for.
+func (t *tracker) settle() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var next time.Time
+	now := t.now()
+	for name, a := range t.attempts {
+		switch {
+		case a.doubt == nil:
+		case !now.Before(a.until):
+			failure := a.doubt.failure
+			t.tell(a, driver.Status{Attempt: name, Phase: driver.Ended, ExitCode: -1, Failure: &failure}, nil)
+		case next.IsZero() || a.until.Before(next):
+			next = a.until
+		}
+	}
+	return next
+}
+
+func (t *tracker) get(name string) *tracked {
+	a, ok := t.attempts[name]
+	if !ok {
+		a = &tracked{}
+		t.attempts[name] = a
+	}
+	return a
+}
+
+func (t *tracker) observe(pod *corev1.Pod) {
+	if t.removed[pod.Name] {
+		return
+	}
+	a := t.get(pod.Name)
+	a.exists = true
+	o := observe(pod)
+	t.tell(a, o.status, o.doubt)
+}
+
+// tell passes a status on if it is news: forward, and different. An outcome is news even after an end without one.
+func (t *tracker) tell(a *tracked, s driver.Status, d *doubt) {
+	if t.events == nil {
+		return
+	}
+	if a.last.Phase == driver.Ended && (s.Outcome == nil || a.last.Outcome != nil) {
+		return
+	}
+	if order(s.Phase) < order(a.last.Phase) {
+		s.Phase = a.last.Phase
+	}
+	t.doubts(a, d)
+	if same(a.last, s) {
+		return
+	}
+	a.last = s
+	t.events.Status(s)
+}
+
+// doubts begins, keeps or ends an attempt's doubt. One that goes on under changing words keeps its time.
+func (t *tracker) doubts(a *tracked, d *doubt) {
+	if d == nil {
+		a.doubt = nil
+		return
+	}
+	since := d.since
+	if since.IsZero() {
+		since = t.now()
+	}
+	until := since.Add(d.grace)
+	if a.doubt != nil && a.doubt.failure.Kind == d.failure.Kind && a.until.Before(until) {
+		until = a.until
+	}
+	a.doubt, a.until = d, until
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+func order(p driver.Phase) int {
+	switch p {
+	case driver.Pending:
+		return 1
+	case driver.Running:
+		return 2
+	case driver.Ended:
+		return 3
+	}
+	return 0
+}
+
+func same(a, b driver.Status) bool {
+	return a.Phase == b.Phase && a.Reason == b.Reason && a.ExitCode == b.ExitCode && a.Outcome == b.Outcome &&
+		sameFailure(a.Failure, b.Failure)
+}
+
+func sameFailure(a, b *step.Failure) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
