@@ -1,0 +1,60 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/proa-ml/proa/hack/cluster/internal/file"
+	"github.com/proa-ml/proa/hack/cluster/internal/s3"
+)
+
+// chores are what is to be done beside starting servers. Each of them does nothing when it was done before.
+func (c *Cluster) chores(f facts, p parts) []task {
+	return []task{
+		{name: "database", run: func(context.Context) error {
+			if _, err := os.Stat(c.state.data("mysql")); err == nil {
+				return nil
+			}
+			return file.CopyTree(p.database, c.state.data("mysql"))
+		}},
+		{name: "objects", needs: []string{"apiserver"}, run: func(ctx context.Context) error { return c.applyObjects(ctx, f) }},
+		{name: "bucket", needs: []string{"s3"}, run: func(ctx context.Context) error {
+			client := &http.Client{Timeout: 30 * time.Second}
+			return c.s3(f).CreateBucket(ctx, client, bucketName, c.now())
+		}},
+		{name: "images", needs: []string{"registry"}, run: func(ctx context.Context) error { return c.pushImages(ctx, f, p) }},
+	}
+}
+
+func (c *Cluster) s3(f facts) s3.Server {
+	return s3.Server{Endpoint: "http://" + c.address(f, s3Port), Region: regionName, Key: f.S3Key, Secret: f.S3Secret}
+}
+
+// pushImages puts the images into the registry. The Python image is there under two names, for a name without a folder is looked
+// for in "library" by some clients.
+func (c *Cluster) pushImages(ctx context.Context, f facts, p parts) error {
+	registry := c.registry(f)
+	if err := registry.Push(ctx, p.pause, pauseRepository, pauseTag); err != nil {
+		return err
+	}
+	for _, repository := range []string{"python", "library/python"} {
+		if err := registry.Push(ctx, p.python, repository, pythonTag(f)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pythonTag is what the official image of the same Python is called: 3.11-slim.
+func pythonTag(f facts) string {
+	parts := strings.SplitN(f.Python, ".", 3)
+	return strings.Join(parts[:min(2, len(parts))], ".") + "-slim"
+}
+
+func (c *Cluster) pythonImage(f facts) string {
+	return fmt.Sprintf("%s/python:%s", c.address(f, registryPort), pythonTag(f))
+}

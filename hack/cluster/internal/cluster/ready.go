@@ -1,0 +1,100 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/proa-ml/proa/hack/cluster/internal/oci"
+)
+
+// A check returns nil once something is ready.
+type check func(ctx context.Context, f facts) error
+
+func (c *Cluster) address(f facts, port int) string {
+	return fmt.Sprintf("%s:%d", f.namespace(c.state).Node(), port)
+}
+
+func (c *Cluster) apiReady(ctx context.Context, f facts) error {
+	client, err := c.client(f)
+	if err != nil {
+		return err
+	}
+	return client.Ready(ctx)
+}
+
+// accountReady tells that the controller manager works: it makes the account that pods of the default namespace run under.
+func (c *Cluster) accountReady(ctx context.Context, f facts) error {
+	client, err := c.client(f)
+	if err != nil {
+		return err
+	}
+	return client.Exists(ctx, "/api/v1/namespaces/default/serviceaccounts/default")
+}
+
+func (c *Cluster) nodeReady(ctx context.Context, f facts) error {
+	client, err := c.client(f)
+	if err != nil {
+		return err
+	}
+	return client.NodeReady(ctx, nodeName)
+}
+
+func (c *Cluster) containerdReady(ctx context.Context, _ facts) error {
+	var dialer net.Dialer
+	connection, err := dialer.DialContext(ctx, "unix", c.state.containerdSocket())
+	if err != nil {
+		return err
+	}
+	return connection.Close()
+}
+
+func (c *Cluster) registryReady(ctx context.Context, f facts) error {
+	return c.registry(f).Ready(ctx)
+}
+
+func (c *Cluster) registry(f facts) oci.Registry {
+	return oci.Registry{Address: c.address(f, registryPort), Client: &http.Client{Timeout: time.Minute}}
+}
+
+func (c *Cluster) s3Ready(ctx context.Context, f facts) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.address(f, s3Port)+"/health", nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
+	}
+	return nil
+}
+
+// mysqlReady reads the greeting, which the server sends once it has run its initial statements.
+func (c *Cluster) mysqlReady(ctx context.Context, f facts) error {
+	var dialer net.Dialer
+	connection, err := dialer.DialContext(ctx, "tcp", c.address(f, mysqlPort))
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	if err := connection.SetDeadline(c.now().Add(2 * time.Second)); err != nil {
+		return err
+	}
+	greeting := make([]byte, 5)
+	if _, err := io.ReadFull(connection, greeting); err != nil {
+		return err
+	}
+	const protocol10 = 10
+	if greeting[4] != protocol10 {
+		return fmt.Errorf("the database server greets with protocol %d", greeting[4])
+	}
+	return nil
+}

@@ -1,0 +1,195 @@
+package debian
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A Base is a root directory with Python in it.
+type Base struct {
+	Root    string
+	Version string // of Python: 3.11.2
+}
+
+// basePackages returns what the image is made of; apt-get adds what they depend on. Python is the whole standard library, and the
+// two libraries are what the wheels of numpy and its like expect of a system.
+func basePackages() []string {
+	return []string{"base-files", "bash", "dash", "coreutils", "findutils", "grep", "sed", "libc-bin", "tzdata", "netbase",
+		"ca-certificates", "libstdc++6", "libgcc-s1", "python3", "python3-distutils"}
+}
+
+// BaseRecipe is a text that changes when the image does.
+func BaseRecipe() string {
+	release, _ := os.ReadFile("/etc/os-release") // without one the recipe is the packages alone
+	return "recipe 1\n" + strings.Join(basePackages(), " ") + "\n" + string(release)
+}
+
+// NewBase makes the root of the base image in the directory work, which must be empty.
+func (a *Apt) NewBase(ctx context.Context, work string) (Base, error) {
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return Base{}, errors.New("the Python base image is made of Debian packages, and there is no apt-get here")
+	}
+	packages, err := a.download(ctx, work)
+	if err != nil {
+		return Base{}, fmt.Errorf("downloading the packages of the base image: %w", err)
+	}
+	root := filepath.Join(work, "root")
+	if err := skeleton(root); err != nil {
+		return Base{}, fmt.Errorf("making the root of the base image: %w", err)
+	}
+	for _, path := range packages {
+		if err := unpack(ctx, path, root); err != nil {
+			return Base{}, fmt.Errorf("unpacking the base image: %w", err)
+		}
+	}
+	if err := finish(root); err != nil {
+		return Base{}, fmt.Errorf("finishing the base image: %w", err)
+	}
+	version, err := compile(ctx, root)
+	if err != nil {
+		return Base{}, fmt.Errorf("compiling Python's standard library in the base image: %w", err)
+	}
+	return Base{Root: root, Version: version}, nil
+}
+
+// download fetches the packages and their dependencies, as if nothing were installed.
+func (a *Apt) download(ctx context.Context, work string) ([]string, error) {
+	status, archives := filepath.Join(work, "status"), filepath.Join(work, "archives")
+	if err := os.MkdirAll(filepath.Join(archives, "partial"), 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(status, nil, 0o600); err != nil {
+		return nil, err
+	}
+	args := []string{"-y", "-qq", "--no-install-recommends", "--download-only", "-o", "APT::Sandbox::User=root",
+		"-o", "Dir::State::status=" + status, "-o", "Dir::Cache::archives=" + archives + "/", "install"}
+	wanted := basePackages()
+	err := a.get(ctx, append(args, wanted...)...)
+	if err != nil {
+		// Python 3.12 and later have no distutils.
+		wanted = slices.DeleteFunc(wanted, func(name string) bool { return name == "python3-distutils" })
+		err = a.get(ctx, append(args, wanted...)...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return filepath.Glob(filepath.Join(archives, "*.deb"))
+}
+
+// unpack lays a package's files into the root. Packages of use only to install others are left out.
+func unpack(ctx context.Context, path, root string) error {
+	name, _, _ := strings.Cut(filepath.Base(path), "_")
+	if slices.Contains([]string{"perl-base", "debconf", "dpkg", "tar", "mawk"}, name) {
+		return nil
+	}
+	const script = `dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink`
+	return quiet(ctx, "bash", "-o", "pipefail", "-c", script, "unpack", path, root)
+}
+
+// skeleton makes the directories and links that an installed system has before its first package.
+func skeleton(root string) error {
+	if err := os.Mkdir(root, 0o755); err != nil {
+		return err
+	}
+	for _, name := range []string{"bin", "sbin", "lib", "lib64"} {
+		if err := os.MkdirAll(filepath.Join(root, "usr", name), 0o755); err != nil {
+			return err
+		}
+		if err := os.Symlink("usr/"+name, filepath.Join(root, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish does what the packages' own scripts would have done, and removes what a container has no use for.
+func finish(root string) error {
+	for _, name := range []string{"doc", "man", "info", "locale", "lintian", "bug", "doc-base", "menu", "pixmaps", "perl5", "bash-completion"} {
+		if err := os.RemoveAll(filepath.Join(root, "usr/share", name)); err != nil {
+			return err
+		}
+	}
+	certificates, err := bundle(filepath.Join(root, "usr/share/ca-certificates/mozilla"))
+	if err != nil {
+		return err
+	}
+	files := map[string]string{
+		"etc/passwd":                        "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+		"etc/group":                         "root:x:0:\nnogroup:x:65534:\n",
+		"etc/nsswitch.conf":                 "passwd: files\ngroup: files\nhosts: files dns\nservices: files\n",
+		"etc/ssl/certs/ca-certificates.crt": string(certificates),
+	}
+	for name, content := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"usr/bin/python", "usr/local/bin/python", "usr/local/bin/python3"} {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.Symlink("/usr/bin/python3", path); err != nil {
+			return err
+		}
+	}
+	return openDirectories(root)
+}
+
+// openDirectories makes the directories for temporary files writable for everyone.
+func openDirectories(root string) error {
+	for _, name := range []string{"tmp", "var/tmp"} {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			return err
+		}
+		if err := os.Chmod(path, 0o777|fs.ModeSticky); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bundle joins the certificates in a directory.
+func bundle(dir string) ([]byte, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.crt"))
+	if err != nil {
+		return nil, err
+	}
+	var all bytes.Buffer
+	for _, path := range paths {
+		certificate, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		all.Write(certificate)
+		all.WriteByte('\n')
+	}
+	return all.Bytes(), nil
+}
+
+// compile writes the byte code of the standard library, which an installed Debian has too, and returns Python's version.
+// The byte code is not checked against the sources' times, since an image's times mean nothing.
+func compile(ctx context.Context, root string) (version string, err error) {
+	const script = `import compileall, os, platform, sys
+from py_compile import PycInvalidationMode as Mode
+compileall.compile_dir(os.path.dirname(os.__file__), quiet=2, invalidation_mode=Mode.UNCHECKED_HASH)
+print(platform.python_version())`
+	output, err := exec.CommandContext(ctx, "chroot", root, "/usr/bin/python3", "-c", script).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, bytes.TrimSpace(output))
+	}
+	return strings.TrimSpace(string(output)), nil
+}
