@@ -214,7 +214,9 @@ func (s *Store) Steps(ctx context.Context, run string) ([]driver.Step, error) {
 			steps = append(steps, cloneStep(st))
 		}
 	}
-	slices.SortFunc(steps, func(a, b driver.Step) int { return cmp.Or(cmp.Compare(a.Index, b.Index), strings.Compare(a.Name, b.Name)) })
+	slices.SortFunc(steps, func(a, b driver.Step) int {
+		return cmp.Or(cmp.Compare(a.Index, b.Index), strings.Compare(a.Name, b.Name))
+	})
 	return steps, ctx.Err()
 }
 
@@ -269,7 +271,13 @@ func cloneEntry(e driver.CacheEntry) driver.CacheEntry {
 	return e
 }
 
-func cloneOutputs(outputs map[string]step.Artifact) map[string]step.Artifact { return maps.Clone(outputs) }
+// cloneOutputs copies outputs; no outputs are nil, as they are in a database.
+func cloneOutputs(outputs map[string]step.Artifact) map[string]step.Artifact {
+	if len(outputs) == 0 {
+		return nil
+	}
+	return maps.Clone(outputs)
+}
 
 // cloneRaw copies a document; an empty one is nil, as it is in a database.
 func cloneRaw(raw json.RawMessage) json.RawMessage {
