@@ -1,0 +1,78 @@
+"""proa: machine-learning pipelines as plain Python functions, run on this machine or on Kubernetes.
+
+Names are loaded on first use, so that ``import proa`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from proa.context import StepContext, step_context
+    from proa.errors import MaterializerError, OutputError, PipelineError, ProaError, RunFailed
+    from proa.materializers import Materializer
+    from proa.pipelines import Pipeline, pipeline
+    from proa.runs import Output, Run, StepRun, get_run
+    from proa.settings import DockerSettings, Resources, Retry
+    from proa.steps import Step, step
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "DockerSettings": "settings",
+    "Materializer": "materializers",
+    "MaterializerError": "errors",
+    "Output": "runs",
+    "OutputError": "errors",
+    "Pipeline": "pipelines",
+    "PipelineError": "errors",
+    "ProaError": "errors",
+    "Resources": "settings",
+    "Retry": "settings",
+    "Run": "runs",
+    "RunFailed": "errors",
+    "Step": "steps",
+    "StepContext": "context",
+    "StepRun": "runs",
+    "get_run": "runs",
+    "pipeline": "pipelines",
+    "step": "steps",
+    "step_context": "context",
+}
+
+__all__ = [
+    "DockerSettings",
+    "Materializer",
+    "MaterializerError",
+    "Output",
+    "OutputError",
+    "Pipeline",
+    "PipelineError",
+    "ProaError",
+    "Resources",
+    "Retry",
+    "Run",
+    "RunFailed",
+    "Step",
+    "StepContext",
+    "StepRun",
+    "get_run",
+    "pipeline",
+    "step",
+    "step_context",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'proa' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"proa.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,59 @@
+"""Pandas frames, series and indexes."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from proa.materializers.base import Materializer, one_line
+from proa.materializers.pickled import read_pickle, write_pickle
+
+
+class FrameMaterializer(Materializer):
+    """Frames as Parquet if pyarrow is installed and the frame survives it unchanged; all else as pickle."""
+
+    def can_save(self, value: Any) -> bool:
+        """Report whether it is of one of pandas' own classes."""
+        return type(value).__module__.split(".")[0] == "pandas"
+
+    def save(self, value: Any, path: Path) -> None:
+        if _fits_parquet(value):
+            value.to_parquet(path / "frame.parquet", engine="pyarrow")
+        else:
+            write_pickle(value, path / "frame.pickle")
+
+    def load(self, path: Path, type: Any) -> Any:
+        parquet = path / "frame.parquet"
+        if not parquet.exists():
+            return read_pickle(path / "frame.pickle")
+        if find_spec("pyarrow") is None:
+            from proa.errors import MaterializerError
+
+            raise MaterializerError(
+                "the frame was saved as Parquet, because pyarrow was installed there; install pyarrow here too"
+            )
+        import pandas
+
+        return pandas.read_parquet(parquet, engine="pyarrow")
+
+    def preview(self, value: Any) -> str:
+        kind = type(value).__name__
+        if len(value.shape) == 2:
+            return f"{kind} {value.shape[0]}x{value.shape[1]}"
+        return one_line(f"{kind} of {len(value)} {value.dtype}")
+
+
+def _fits_parquet(value: Any) -> bool:
+    """Report whether Parquet gives back exactly this value. Checked by columns' types, not by trying."""
+    import pandas
+
+    if type(value) is not pandas.DataFrame or find_spec("pyarrow") is None or value.attrs:
+        return False
+    if type(value.columns) is not pandas.Index or not value.columns.is_unique or value.columns.name is not None:
+        return False
+    if type(value.index) is not pandas.RangeIndex:
+        return False
+    return all(type(name) is str for name in value.columns) and all(
+        dtype.kind in "biuf" for dtype in value.dtypes if hasattr(dtype, "kind")
+    )

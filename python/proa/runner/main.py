@@ -1,0 +1,88 @@
+"""The course of one attempt, from request to result."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any, Dict, Optional
+
+from proa.context import StepContext, set_step_context
+from proa.runner.execute import execute
+from proa.runner.failure import describe, exit_code
+from proa.runner.modules import Modules
+from proa.runner.request import Request, read_request, write_result
+
+
+class _Terminated(SystemExit):
+    """SIGTERM arrived: the step's ``finally`` blocks run, then the process ends by the signal."""
+
+
+def main() -> int:
+    """Run the step that the environment names and return the exit code."""
+    path = os.environ.pop("PROA_REQUEST", "")
+    if not path:
+        print("proa.runner: PROA_REQUEST is not set; the launcher proa-step starts this program", file=sys.stderr)
+        return 2
+    request = read_request(path)
+    _prepare(request)
+    try:
+        return _attempt(request)
+    except _Terminated:
+        return _die(signal.SIGTERM)
+
+
+def _prepare(request: Request) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(line_buffering=True)
+    signal.signal(signal.SIGTERM, _terminate)
+    _use_temp(str(request.temp))
+    set_step_context(
+        StepContext(request.pipeline, request.step, request.attempt, request.run, request.run_name, request.temp)
+    )
+
+
+def _use_temp(folder: str) -> None:
+    """Let libraries write where the step may: the rest of the file system can be read-only."""
+    import tempfile
+
+    os.environ.setdefault("TMPDIR", folder)
+    os.environ.setdefault("MPLCONFIGDIR", os.path.join(folder, "matplotlib"))
+    os.environ.setdefault("XDG_CACHE_HOME", os.path.join(folder, "cache"))
+    home = os.environ.get("HOME", "")
+    if not home or not os.access(home, os.W_OK):
+        os.environ["HOME"] = folder
+    tempfile.tempdir = None
+
+
+def _attempt(request: Request) -> int:
+    outputs: Dict[str, Dict[str, str]] = {}
+    failure: Optional[Dict[str, Any]] = None
+    code = 0
+    try:
+        outputs = execute(request, Modules(os.getcwd()))
+    except _Terminated:
+        raise
+    except BaseException as error:
+        failure = describe(error)
+        code = exit_code(error)
+        print(failure.get("traceback") or f"{failure['type']}: {failure['message']}", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    write_result(request.result, outputs, failure)
+    return code
+
+
+def _terminate(_number: int, _frame: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise _Terminated(128 + signal.SIGTERM)
+
+
+def _die(number: signal.Signals) -> int:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    return 128 + number
