@@ -1,0 +1,13 @@
+package driver
+
+import "errors"
+
+// Errors that callers tell apart; builders wrap them with what happened and what to do.
+var (
+	// ErrUnavailable: the registry can't be reached now; the same call may succeed later.
+	ErrUnavailable = errors.New("registry is unavailable")
+	// ErrRefused: the registry wants other credentials, or this user may not do that.
+	ErrRefused = errors.New("registry refused")
+	// ErrInvalid: the request can't be built as it is: no such base, unsolvable requirements, unreadable code.
+	ErrInvalid = errors.New("image can't be built")
+)

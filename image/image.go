@@ -1,0 +1,152 @@
+// Package image is the portable side of image building: names of repositories and tags, and a Builder that checks
+// requests before any driver works on them. The builders themselves are in the packages below.
+package image
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/proa-ml/proa/image/driver"
+)
+
+// maxTag is the longest tag that registries accept.
+const maxTag = 128
+
+// Repository returns the repository that proa keeps its images in, within the registry (and, if the URI has one, the
+// path) at uri. A scheme and a trailing slash are dropped.
+func Repository(uri string) (string, error) {
+	rest := strings.TrimSpace(uri)
+	for _, scheme := range []string{"https://", "http://", "oci://", "docker://"} {
+		rest = strings.TrimPrefix(rest, scheme)
+	}
+	rest = strings.Trim(rest, "/")
+	if rest == "" {
+		return "", fmt.Errorf("container registry URI %q has no host: set it to host[:port][/path], such as localhost:5000", uri)
+	}
+	if strings.ContainsAny(rest, "@ \t") {
+		return "", fmt.Errorf("container registry URI must be host[:port][/path], without user, password or spaces: " +
+			"give credentials as attributes of the registry")
+	}
+	return rest + "/proa", nil
+}
+
+// Tag turns a pipeline's name, which is any text, into a valid tag. A name that had to be changed carries a hash, so
+// that two names never share a tag.
+func Tag(pipeline string) string {
+	tag := strings.Map(tagRune, pipeline)
+	if tag == pipeline && tag != "" && len(tag) <= maxTag && !strings.HasPrefix(tag, reserved) {
+		return tag
+	}
+	sum := sha256.Sum256([]byte(pipeline))
+	suffix := "-" + hex.EncodeToString(sum[:6])
+	tag = strings.Trim(squeeze(tag), "-.")
+	if strings.HasPrefix(tag, reserved) || tag == "" {
+		tag = "p-" + tag
+	}
+	if len(tag) > maxTag-len(suffix) {
+		tag = tag[:maxTag-len(suffix)]
+	}
+	return strings.TrimRight(tag, "-.") + suffix
+}
+
+// reserved begins the tags of environments, which pipelines must not overwrite.
+const reserved = "env-"
+
+func tagRune(r rune) rune {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '.', r == '-':
+		return r
+	}
+	return '-'
+}
+
+func squeeze(s string) string {
+	for strings.Contains(s, "--") {
+		s = strings.ReplaceAll(s, "--", "-")
+	}
+	return s
+}
+
+// Builder checks what it is asked for and hands it to a driver. It is itself a driver.Builder.
+type Builder struct {
+	driver driver.Builder
+}
+
+var _ driver.Builder = (*Builder)(nil)
+
+// New returns a Builder over d.
+func New(d driver.Builder) *Builder { return &Builder{driver: d} }
+
+// Build checks the request and builds it. A nil Progress is silence.
+func (b *Builder) Build(ctx context.Context, r driver.Request, p driver.Progress) (driver.Image, error) {
+	if r.Platform == "" {
+		r.Platform = "linux/amd64"
+	}
+	if err := check(r); err != nil {
+		return driver.Image{}, err
+	}
+	return b.driver.Build(ctx, r, quiet(p))
+}
+
+// Binary pushes an image that holds one static program.
+func (b *Builder) Binary(
+	ctx context.Context, repository, tag, platform, program string, p driver.Progress,
+) (driver.Image, error) {
+	if platform == "" {
+		platform = "linux/amd64"
+	}
+	if !strings.HasPrefix(platform, "linux/") {
+		return driver.Image{}, badPlatform(platform)
+	}
+	return b.driver.Binary(ctx, repository, tag, platform, program, quiet(p))
+}
+
+func check(r driver.Request) error {
+	if r.Repository == "" || r.Tag == "" {
+		return fmt.Errorf("%w: no repository or no tag: does the stack have a container registry?", driver.ErrInvalid)
+	}
+	if r.Base == "" {
+		return fmt.Errorf("%w: no base image: set parent_image", driver.ErrInvalid)
+	}
+	if !strings.HasPrefix(r.Platform, "linux/") {
+		return badPlatform(r.Platform)
+	}
+	if len(r.Requirements) > 0 && r.Python == "" {
+		return fmt.Errorf("%w: requirements can't be resolved without a Python version", driver.ErrInvalid)
+	}
+	for _, line := range r.Requirements {
+		if strings.ContainsAny(line, "\r\n") {
+			return fmt.Errorf("%w: a requirement holds a line break: %q: give one requirement per element", driver.ErrInvalid, line)
+		}
+	}
+	for key := range r.Environment {
+		if key == "" || strings.ContainsAny(key, "=\x00") {
+			return fmt.Errorf("%w: %q is no name for an environment variable", driver.ErrInvalid, key)
+		}
+	}
+	for path := range r.Files {
+		if !strings.HasPrefix(path, "/") {
+			return fmt.Errorf("%w: file %q has no absolute path in the image", driver.ErrInvalid, path)
+		}
+	}
+	return nil
+}
+
+func badPlatform(platform string) error {
+	return fmt.Errorf("%w: platform %q: steps run on Linux: use linux/amd64 or linux/arm64", driver.ErrInvalid, platform)
+}
+
+type silent struct{}
+
+func (silent) Phase(string)  {}
+func (silent) Detail(string) {}
+
+func quiet(p driver.Progress) driver.Progress {
+	if p == nil {
+		return silent{}
+	}
+	return p
+}

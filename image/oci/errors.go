@@ -1,0 +1,73 @@
+package oci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/proa-ml/proa/image/driver"
+)
+
+var errRefused = driver.ErrRefused
+
+// invalid says what about a request can't be built; cause may be nil.
+func invalid(cause error, format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	if cause == nil {
+		return fmt.Errorf("%w: %s", driver.ErrInvalid, text)
+	}
+	return fmt.Errorf("%w: %s: %w", driver.ErrInvalid, text, cause)
+}
+
+// explain turns a failed exchange with a registry into words that name it, and say what to do.
+func explain(err error, repo name.Repository, doing string) error {
+	if err == nil {
+		return nil
+	}
+	host := repo.RegistryStr()
+	var terr *transport.Error
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, driver.ErrInvalid), errors.Is(err, driver.ErrRefused), errors.Is(err, driver.ErrUnavailable):
+		return err
+	case errors.As(err, &terr):
+		return explainStatus(terr, repo, doing)
+	case plainHTTP(err):
+		return fmt.Errorf("%w: registry %s speaks plain HTTP: set insecure=true on the container registry if that is meant: %w",
+			driver.ErrUnavailable, host, err)
+	case transient(err):
+		return fmt.Errorf("%w: registry %s can't be reached to %s %s: check that it runs and that the address is right: %w",
+			driver.ErrUnavailable, host, doing, repo.RepositoryStr(), err)
+	}
+	return fmt.Errorf("could not %s %s on registry %s: %w", doing, repo.RepositoryStr(), host, err)
+}
+
+func explainStatus(terr *transport.Error, repo name.Repository, doing string) error {
+	host := repo.RegistryStr()
+	switch {
+	case terr.StatusCode == http.StatusUnauthorized, terr.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("%w: registry %s does not let us %s %s (%s): log in with `docker login %s`, "+
+			"or set username and password on the container registry: %s",
+			driver.ErrRefused, host, doing, repo.RepositoryStr(), http.StatusText(terr.StatusCode), host, reason(terr))
+	case transient(terr):
+		return fmt.Errorf("%w: registry %s answered %d (%s) again and again while we tried to %s %s: try later",
+			driver.ErrUnavailable, host, terr.StatusCode, reason(terr), doing, repo.RepositoryStr())
+	}
+	return fmt.Errorf("could not %s %s on registry %s: it answered %d: %s",
+		doing, repo.RepositoryStr(), host, terr.StatusCode, reason(terr))
+}
+
+// reason is what the registry said, without the request, whose URL may carry signatures.
+func reason(terr *transport.Error) string {
+	if len(terr.Errors) > 0 {
+		return terr.Errors[0].String()
+	}
+	if text := http.StatusText(terr.StatusCode); text != "" {
+		return text
+	}
+	return "no reason given"
+}

@@ -1,0 +1,48 @@
+package oci
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// layout changes when the same inputs make another environment than before.
+const layout = 1
+
+// buildKey names the environment by everything that goes into it. What uv will resolve is not known yet, and isn't
+// part of it: an environment stays as it was first resolved until one of its inputs changes.
+func (j *job) buildKey() string {
+	data, err := json.Marshal(struct {
+		Layout       int
+		Base         string
+		Platform     string
+		Python       string
+		Bytecode     bool
+		Requirements []string
+		Environment  map[string]string
+		Files        string
+	}{layout, j.base.digest, j.r.Platform, j.r.Python, j.bytecode, sorted(j.r.Requirements), j.r.Environment, j.parts.digest})
+	if err != nil {
+		return "" // strings and maps of strings always marshal
+	}
+	return sum(string(data))
+}
+
+// sorted trims, drops empty lines and repetitions, and sorts.
+func sorted(lines []string) []string {
+	var out []string
+	for _, line := range lines {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			out = append(out, line)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func sum(text string) string {
+	h := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(h[:20])
+}

@@ -1,0 +1,133 @@
+// Package oci builds images without a daemon: it reads a base image's manifest, makes layers as files, and talks to the
+// registry itself. The base's bytes are never downloaded unless they have to move between registries.
+//
+// An image is base + dependency layers + proa's own files (together the environment) + code. An environment is found
+// again by its build key, in a cache folder on this machine and as the tag env-<key> in the registry, so that a code
+// edit costs one small layer and a handful of requests.
+package oci
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/proa-ml/proa/image/driver"
+)
+
+// Config says how the stack's registry is reached.
+type Config struct {
+	// Insecure allows plain HTTP. Registries on localhost and private addresses are tried with it in any case.
+	Insecure bool
+	// Username and Password go before what the Docker configuration says about the registry.
+	Username string
+	Password string
+}
+
+// Options tune a Builder.
+type Options struct {
+	// CacheDir holds layers and environments; it may be shared by processes and deleted at any time. Required.
+	CacheDir string
+	// UV is the command that runs uv; empty means to look for it.
+	UV []string
+	// Env is the environment of uv and Python; nil means this process's.
+	Env []string
+	// Keychain finds credentials; nil means the Docker configuration ($DOCKER_CONFIG, ~/.docker).
+	Keychain authn.Keychain
+	// Transport carries the requests; nil means a plain one.
+	Transport http.RoundTripper
+	Logger    *slog.Logger
+	// Now is the clock of progress messages and of the cache's ageing.
+	Now func() time.Time
+	// Backoff is the wait before the second try of a request that failed for a passing reason; 0 means 200 ms.
+	Backoff time.Duration
+	// LargeWheel is the installed size from which a package has a layer of its own; 0 means 5 MB.
+	LargeWheel int64
+}
+
+// Builder builds images. It is safe for concurrent use.
+type Builder struct {
+	config  Config
+	options Options
+	cache   *store
+	log     *slog.Logger
+
+	mu      sync.Mutex
+	clients map[string]*registry
+}
+
+var _ driver.Builder = (*Builder)(nil)
+
+// New returns a builder.
+func New(c Config, o *Options) (*Builder, error) {
+	if o == nil || o.CacheDir == "" {
+		return nil, errors.New("image builder needs a cache folder")
+	}
+	b := &Builder{config: c, options: *o, clients: map[string]*registry{}}
+	setDefaults(&b.options)
+	b.log = b.options.Logger
+	b.cache = &store{dir: b.options.CacheDir, now: b.options.Now}
+	return b, nil
+}
+
+func setDefaults(o *Options) {
+	if o.Keychain == nil {
+		o.Keychain = authn.DefaultKeychain
+	}
+	if o.Transport == nil {
+		o.Transport = newTransport()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Backoff == 0 {
+		o.Backoff = 200 * time.Millisecond
+	}
+	if o.LargeWheel == 0 {
+		o.LargeWheel = 5 << 20
+	}
+}
+
+func newTransport() http.RoundTripper {
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   16,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: 2 * time.Minute,
+	}
+}
+
+// progress makes a driver.Progress usable from several goroutines.
+type progress struct {
+	mu sync.Mutex
+	p  driver.Progress
+}
+
+func (p *progress) Phase(name string) {
+	if p.p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.p.Phase(name)
+}
+
+func (p *progress) Detail(text string) {
+	if p.p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.p.Detail(text)
+}

@@ -1,0 +1,101 @@
+package oci
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// tries is how often a request is made before its failure counts.
+const tries = 5
+
+// statusError is an answer of the registry with an unwanted status.
+type statusError struct {
+	err   error
+	after string
+}
+
+func (e *statusError) Error() string { return e.err.Error() }
+func (e *statusError) Unwrap() error { return e.err }
+
+func (e *statusError) transient() bool { return transient(e.err) }
+
+// wait is how long the registry asks us to wait.
+func (e *statusError) wait() time.Duration {
+	seconds, err := strconv.Atoi(e.after)
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return min(time.Duration(seconds)*time.Second, 30*time.Second)
+}
+
+// retry does things again that failed for a passing reason.
+type retry struct {
+	first time.Duration
+	log   *slog.Logger
+}
+
+func (r retry) do(ctx context.Context, op func() error) error {
+	wait := r.first
+	for try := 1; ; try++ {
+		err := op()
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if try == tries || !transient(err) {
+			return err
+		}
+		pause := wait
+		var status *statusError
+		if errors.As(err, &status) {
+			pause = max(pause, status.wait())
+		}
+		r.log.Debug("trying a registry request again", "try", try, "wait", pause, "error", err)
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+		wait = min(wait*2, 5*time.Second)
+	}
+}
+
+func transient(err error) bool {
+	var terr *transport.Error
+	if errors.As(err, &terr) {
+		switch terr.StatusCode {
+		case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+			return true
+		}
+		return false
+	}
+	var certificate *tls.CertificateVerificationError
+	var dns *net.DNSError
+	if errors.As(err, &certificate) || plainHTTP(err) || errors.As(err, &dns) && dns.IsNotFound {
+		return false
+	}
+	var uerr *url.Error
+	var nerr net.Error
+	return errors.As(err, &uerr) || errors.As(err, &nerr) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+}
+
+// plainHTTP says that we spoke TLS to a server that doesn't.
+func plainHTTP(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+}

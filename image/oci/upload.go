@@ -1,0 +1,136 @@
+package oci
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+// blob is something to upload.
+type blob struct {
+	digest string
+	size   int64
+	open   func(ctx context.Context) (io.ReadCloser, error)
+	// from is a repository of the same registry that has the blob; empty if none is known.
+	from string
+	// fresh says that the registry surely lacks it, so it isn't asked.
+	fresh bool
+}
+
+// upload brings a blob to the repository, unless it is there. The whole exchange is tried again when it breaks.
+func (r *registry) upload(ctx context.Context, b blob, moved func(int64)) error {
+	return r.retry.do(ctx, func() error {
+		if !b.fresh {
+			there, err := r.has(ctx, b.digest)
+			if err != nil || there {
+				return err
+			}
+		}
+		location, mounted, err := r.begin(ctx, b)
+		if err != nil || mounted {
+			return err
+		}
+		return r.put(ctx, location, b, moved)
+	})
+}
+
+func (r *registry) has(ctx context.Context, digest string) (bool, error) {
+	resp, err := r.send(ctx, request{method: http.MethodHead, url: r.url("blobs", digest),
+		ok: []int{http.StatusOK, http.StatusNotFound}})
+	if err != nil {
+		return false, err
+	}
+	defer discard(resp)
+	return resp.StatusCode == http.StatusOK, nil
+}
+
+// begin starts an upload, or has the registry take the blob from another of its repositories.
+func (r *registry) begin(ctx context.Context, b blob) (location string, mounted bool, err error) {
+	target := r.url("blobs", "uploads") + "/"
+	q := request{method: http.MethodPost, url: target, ok: []int{http.StatusAccepted, http.StatusCreated}}
+	if b.from != "" {
+		q.url += "?" + url.Values{"mount": {b.digest}, "from": {b.from}}.Encode()
+	}
+	resp, err := r.send(ctx, q)
+	var status *statusError
+	if b.from != "" && errors.As(err, &status) && !status.transient() {
+		q.url = target
+		resp, err = r.send(ctx, q)
+	}
+	if err != nil {
+		return "", false, err
+	}
+	defer discard(resp)
+	if resp.StatusCode == http.StatusCreated {
+		return "", true, nil
+	}
+	next, err := url.Parse(resp.Header.Get("Location"))
+	if err != nil || resp.Header.Get("Location") == "" {
+		return "", false, fmt.Errorf("registry %s gave no place to upload to", r.repo.RegistryStr())
+	}
+	return resp.Request.URL.ResolveReference(next).String(), false, nil
+}
+
+func (r *registry) put(ctx context.Context, location string, b blob, moved func(int64)) error {
+	u, err := url.Parse(location)
+	if err != nil {
+		return err
+	}
+	values := u.Query()
+	values.Set("digest", b.digest)
+	u.RawQuery = values.Encode()
+	var sent int64
+	resp, err := r.send(ctx, request{method: http.MethodPut, url: u.String(), kind: "application/octet-stream",
+		size: b.size, ok: []int{http.StatusCreated},
+		body: func() (io.ReadCloser, error) {
+			f, err := b.open(ctx)
+			if err != nil {
+				return nil, err
+			}
+			moved(-sent)
+			sent = 0
+			return &meter{ReadCloser: f, moved: func(n int64) { sent += n; moved(n) }}, nil
+		}})
+	if err != nil {
+		moved(-sent)
+		return err
+	}
+	discard(resp)
+	return nil
+}
+
+// putManifest makes an image visible: it comes last, so an image is whole or not there.
+func (r *registry) putManifest(ctx context.Context, ref string, d document) error {
+	return r.retry.do(ctx, func() error {
+		resp, err := r.send(ctx, request{method: http.MethodPut, url: r.url("manifests", ref), kind: string(d.kind),
+			size: int64(len(d.raw)), body: func() (io.ReadCloser, error) { return inMemory(d.raw)(ctx) },
+			ok: []int{http.StatusCreated, http.StatusOK, http.StatusAccepted}})
+		if err != nil {
+			return err
+		}
+		discard(resp)
+		return nil
+	})
+}
+
+func inMemory(data []byte) func(context.Context) (io.ReadCloser, error) {
+	return func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+}
+
+// meter reports what is read.
+type meter struct {
+	io.ReadCloser
+	moved func(int64)
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	n, err := m.ReadCloser.Read(p)
+	if n > 0 {
+		m.moved(int64(n))
+	}
+	return n, err
+}
