@@ -132,8 +132,10 @@ def converted(value: Any, annotation: Any) -> Any:
     wanted = concrete(annotation)
     if wanted is None or type(value) is wanted:
         return value
-    if wanted in (float, int) and isinstance(value, numbers.Real) and not isinstance(value, bool):
-        return float(value) if wanted is float else int(value)
+    if wanted is float and isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return float(value)
+    if wanted is int and isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return int(value)
     if wanted is bool and _is_numpy_bool(value):
         return bool(value)
     if wanted in (tuple, set, frozenset) and isinstance(value, list):

@@ -11,52 +11,20 @@ import ast
 import hashlib
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Optional
 
 from proa.source import Source, import_folders, module_file
-
-_SKIPPED = {"ctx", "kind", "type_comment", "type_ignores"}
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-
-
-class _Imported(NamedTuple):
-    """A name that an import binds: ``module`` is absolute, ``name`` is None for a whole module."""
-
-    module: str
-    name: Optional[str]
-
-
-_Binding = Union[ast.stmt, _Imported]
-
-
-class _Module:
-    def __init__(self, name: str, path: Path, tree: ast.Module) -> None:
-        self.name = name
-        self.path = path
-        self.package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        self.bindings: Dict[str, List[_Binding]] = {}
-        self.stars: List[str] = []
-        self._collect(tree.body)
-
-    def _collect(self, body: Sequence[ast.stmt]) -> None:
-        for node in body:
-            if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
-                self.bindings.setdefault(node.name, []).append(node)
-            elif isinstance(node, (ast.Import, ast.ImportFrom)):
-                self._collect_import(node)
-            elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-                for name in _stored(node):
-                    self.bindings.setdefault(name, []).append(node)
-            elif not _is_main_guard(node):
-                for part in _bodies(node):
-                    self._collect(part)
-
-    def _collect_import(self, node: Union[ast.Import, ast.ImportFrom]) -> None:
-        for name, imported in imports(node, self.package):
-            if imported.name == "*":
-                self.stars.append(imported.module)
-            else:
-                self.bindings.setdefault(name, []).append(imported)
+from proa.syntax import (
+    Imported,
+    Module,
+    dump,
+    find_definition,
+    is_none,
+    local_imports,
+    own_nodes,
+    references,
+    without_step_decorator,
+)
 
 
 class Digester:
@@ -64,7 +32,7 @@ class Digester:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._modules: Dict[Path, Optional[_Module]] = {}
+        self._modules: Dict[Path, Optional[Module]] = {}
 
     def digest(self, thing: Any) -> str:
         """Return "sha256:…" of a function's or class's source."""
@@ -81,32 +49,32 @@ class Digester:
     def returns(self, function: Any) -> str:
         """Tell what a call of a function gives: "value", "generator", "coroutine" or "nothing"."""
         module = self._module_of(function)
-        node = _find(module, function.__qualname__) if module else None
+        node = find_definition(module, function.__qualname__) if module else None
         if isinstance(node, ast.AsyncFunctionDef):
             return "coroutine"
         found = "nothing"
-        for part in _own_nodes(node) if node is not None else ():
+        for part in own_nodes(node) if node is not None else ():
             if isinstance(part, (ast.Yield, ast.YieldFrom)):
                 return "generator"
-            if isinstance(part, ast.Return) and not _is_none(part.value):
+            if isinstance(part, ast.Return) and not is_none(part.value):
                 found = "value"
         return found
 
-    def _module_of(self, thing: Any) -> Optional[_Module]:
+    def _module_of(self, thing: Any) -> Optional[Module]:
         path = module_file(sys.modules.get(thing.__module__))
         return self._load(path, thing.__module__) if path else None
 
-    def _load(self, path: Path, name: str) -> Optional[_Module]:
+    def _load(self, path: Path, name: str) -> Optional[Module]:
         if path not in self._modules:
             try:
                 tree = ast.parse(path.read_bytes(), str(path))
             except (OSError, SyntaxError, ValueError):
                 self._modules[path] = None
             else:
-                self._modules[path] = _Module(self._source.name_of(path) or name, path, tree)
+                self._modules[path] = Module(self._source.name_of(path) or name, path, tree)
         return self._modules[path]
 
-    def _find_module(self, name: str, user: _Module) -> Optional[_Module]:
+    def _find_module(self, name: str, user: Module) -> Optional[Module]:
         """Return the module under the root that an import in another one means, if it means one."""
         for folder in import_folders(user.path, self._source.root):
             base = folder.joinpath(*name.split("."))
@@ -115,31 +83,31 @@ class Digester:
                     return self._load(path, name)
         return None
 
-    def _visit(self, module: _Module, name: str, parts: Dict[str, str]) -> None:
+    def _visit(self, module: Module, name: str, parts: Dict[str, str]) -> None:
         key = f"{module.name}:{name}"
         if key in parts:
             return
         parts[key] = ""
         for binding in module.bindings.get(name, ()):
-            if isinstance(binding, _Imported):
+            if isinstance(binding, Imported):
                 self._follow(module, binding, [], parts)
                 continue
-            node = _without_step_decorator(binding, module)
+            node = without_step_decorator(binding, module)
             parts[key] += dump(node) + ";"
-            local = dict(_local_imports(node, module.package))
+            local = dict(local_imports(node, module.package))
             for imported in local.values():
                 if imported.name is not None:
                     self._follow(module, imported, [], parts)
-            for chain in _references(node):
+            for chain in references(node):
                 self._resolve(module, chain, local, parts)
 
-    def _resolve(self, module: _Module, chain: List[str], local: Dict[str, _Imported], parts: Dict[str, str]) -> None:
+    def _resolve(self, module: Module, chain: List[str], local: Dict[str, Imported], parts: Dict[str, str]) -> None:
         root, attributes = chain[0], chain[1:]
         if root in local:
             self._follow(module, local[root], attributes, parts)
         elif root in module.bindings:
             for binding in module.bindings[root]:
-                if isinstance(binding, _Imported):
+                if isinstance(binding, Imported):
                     self._follow(module, binding, attributes, parts)
                 else:
                     self._visit(module, root, parts)
@@ -149,25 +117,24 @@ class Digester:
                 if target is not None and root in target.bindings:
                     self._visit(target, root, parts)
 
-    def _follow(self, user: _Module, imported: _Imported, attributes: List[str], parts: Dict[str, str]) -> None:
+    def _follow(self, user: Module, imported: Imported, attributes: List[str], parts: Dict[str, str]) -> None:
         target = self._find_module(imported.module, user)
-        if target is None:
-            if imported.module.split(".")[0] != "proa" and self._is_foreign(imported.module, user):
-                where = ".".join(filter(None, (imported.module, imported.name)))
-                parts.setdefault(f"import {where}", "")
-                return
+        if target is None and imported.module.split(".")[0] != "proa" and self._is_foreign(imported.module, user):
+            where = ".".join(filter(None, (imported.module, imported.name)))
+            parts.setdefault(f"import {where}", "")
+            return
         if imported.name is not None:
             attributes = [imported.name, *attributes]
         self._descend(user, imported.module, target, attributes, parts)
 
-    def _is_foreign(self, name: str, user: _Module) -> bool:
+    def _is_foreign(self, name: str, user: Module) -> bool:
         """Report whether no part of a dotted name is a folder of the source."""
         first = name.split(".")[0]
         folders = import_folders(user.path, self._source.root)
         return not any((folder / first).is_dir() for folder in folders)
 
     def _descend(
-        self, user: _Module, name: str, target: Optional[_Module], attributes: List[str], parts: Dict[str, str]
+        self, user: Module, name: str, target: Optional[Module], attributes: List[str], parts: Dict[str, str]
     ) -> None:
         """Visit what an attribute chain on a module means: a definition, a submodule, or all of the module."""
         if target is not None and attributes and attributes[0] in target.bindings:
@@ -180,143 +147,6 @@ class Digester:
         elif target is not None:
             for binding in list(target.bindings):
                 self._visit(target, binding, parts)
-
-
-def imports(node: Union[ast.Import, ast.ImportFrom], package: str) -> Iterator[Tuple[str, _Imported]]:
-    """Yield the names that an import binds, and what they are bound to."""
-    for alias in node.names:
-        if isinstance(node, ast.Import):
-            first = alias.name.split(".")[0]
-            yield (alias.asname or first), _Imported(alias.name if alias.asname else first, None)
-            continue
-        module = node.module or ""
-        if node.level:
-            parents = package.split(".") if package else []
-            kept = parents[: len(parents) - node.level + 1]
-            module = ".".join([*kept, module] if module else kept)
-        yield (alias.asname or alias.name), _Imported(module, alias.name)
-
-
-def dump(value: Any) -> str:
-    """Return a syntax tree as text that is the same in every version of Python, without docstrings."""
-    if isinstance(value, ast.Constant):
-        return f"{type(value.value).__name__}:{value.value!r}"
-    if isinstance(value, ast.AST):
-        fields = []
-        for name, field in ast.iter_fields(value):
-            if name == "body" and isinstance(value, (*_FUNCTIONS, ast.ClassDef)):
-                field = _without_docstring(field)
-            if name not in _SKIPPED and field is not None and field != []:
-                fields.append(f"{name}={dump(field)}")
-        return f"{type(value).__name__}({','.join(fields)})"
-    if isinstance(value, list):
-        return f"[{','.join(dump(item) for item in value)}]"
-    return repr(value)
-
-
-def _without_docstring(body: List[ast.stmt]) -> List[ast.stmt]:
-    first = body[0] if body else None
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-        return body[1:]
-    return body
-
-
-def _without_step_decorator(node: ast.stmt, module: _Module) -> ast.stmt:
-    if not isinstance(node, _FUNCTIONS):
-        return node
-    kept = [decorator for decorator in node.decorator_list if not _is_step_decorator(decorator, module)]
-    if len(kept) == len(node.decorator_list):
-        return node
-    fields = {name: value for name, value in ast.iter_fields(node) if name != "decorator_list"}
-    return type(node)(**fields, decorator_list=kept, lineno=node.lineno, col_offset=node.col_offset)
-
-
-def _is_step_decorator(decorator: ast.expr, module: _Module) -> bool:
-    called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    chain = _chain(called)
-    if not chain:
-        return False
-    for binding in module.bindings.get(chain[0], ()):
-        if isinstance(binding, _Imported):
-            full = [*binding.module.split("."), *([binding.name] if binding.name else []), *chain[1:]]
-            if full[0] == "proa" and full[-1] == "step":
-                return True
-    return False
-
-
-def _chain(node: ast.AST) -> List[str]:
-    """Return the names of a dotted expression, a.b.c; empty if it is anything else."""
-    names: List[str] = []
-    while isinstance(node, ast.Attribute):
-        names.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name):
-        return []
-    return [node.id, *reversed(names)]
-
-
-def _references(node: ast.AST) -> List[List[str]]:
-    """Return the dotted names that are read anywhere in a tree; of a.b.c only the whole."""
-    found: List[List[str]] = []
-    stack: List[ast.AST] = [node]
-    while stack:
-        part = stack.pop()
-        chain = _chain(part) if isinstance(part, (ast.Attribute, ast.Name)) else []
-        if chain:
-            found.append(chain)
-        else:
-            stack.extend(ast.iter_child_nodes(part))
-    return found
-
-
-def _local_imports(node: ast.AST, package: str) -> Iterator[Tuple[str, _Imported]]:
-    for part in ast.walk(node):
-        if isinstance(part, (ast.Import, ast.ImportFrom)):
-            for name, imported in imports(part, package):
-                if imported.name != "*":
-                    yield name, imported
-
-
-def _stored(node: ast.AST) -> List[str]:
-    return [part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
-
-
-def _bodies(node: ast.stmt) -> Iterator[List[ast.stmt]]:
-    for name in ("body", "orelse", "finalbody"):
-        yield getattr(node, name, [])
-    for handler in getattr(node, "handlers", []):
-        yield handler.body
-
-
-def _is_main_guard(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and any(
-        isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(node.test)
-    )
-
-
-def _find(module: _Module, qualname: str) -> Optional[ast.AST]:
-    """Return the definition of a qualified name in a module."""
-    first, *rest = qualname.split(".")
-    nodes = [node for node in module.bindings.get(first, ()) if isinstance(node, ast.AST)]
-    node: Optional[ast.AST] = nodes[-1] if nodes else None
-    for name in rest:
-        body = getattr(node, "body", [])
-        node = next((part for part in body if getattr(part, "name", None) == name), None)
-    return node
-
-
-def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of a function's body, but not those of functions and classes inside it."""
-    stack: List[ast.AST] = list(getattr(function, "body", []))
-    while stack:
-        node = stack.pop()
-        yield node
-        if not isinstance(node, (*_FUNCTIONS, ast.ClassDef, ast.Lambda)):
-            stack.extend(ast.iter_child_nodes(node))
-
-
-def _is_none(node: Optional[ast.expr]) -> bool:
-    return node is None or (isinstance(node, ast.Constant) and node.value is None)
 
 
 def _compiled(thing: Any) -> str:

@@ -121,7 +121,7 @@ class Graph:
         return Node(name, step, bool(explicit))
 
     def check(self) -> None:
-        """Raise if there are no steps, if one waits for an unknown one, or if they wait for each other in a circle."""
+        """Raise if there are no steps, if one waits for an unknown one, or if they wait for each other in a cycle."""
         if not self.nodes:
             raise PipelineError(f"pipeline {self.pipeline!r} has no steps; call functions with @step inside it")
         for node in self.nodes.values():
@@ -134,7 +134,7 @@ class Graph:
         cycle = self._cycle()
         if cycle:
             raise PipelineError(
-                f"the steps of pipeline {self.pipeline!r} wait for each other in a circle: {' -> '.join(cycle)}; "
+                f"the steps of pipeline {self.pipeline!r} wait for each other in a cycle: {' -> '.join(cycle)}; "
                 "remove one of the dependencies"
             )
 
@@ -143,7 +143,7 @@ class Graph:
         return [given["step"] for given in node.inputs.values() if "step" in given] + node.after
 
     def _cycle(self) -> List[str]:
-        """Return a circle of steps, the first one repeated at the end; empty if there is none."""
+        """Return a cycle of steps, the first one repeated at the end; empty if there is none."""
         done: Dict[str, bool] = {}
         for start in self.nodes:
             stack = [(start, iter(self._needs(start)))] if start not in done else []
@@ -222,7 +222,8 @@ def _assign(node: Node, name: str, value: Any) -> None:
     if problem:
         raise PipelineError(
             f"step {node.name!r}: argument {name!r} is {problem}, which can't be a parameter; "
-            "pass a number, text, bool, None, or a list or dict of these, or make the value in a step and pass its output"
+            "pass a number, text, bool, None, or a list or dict of these, or make the value in a step and pass "
+            "that step's output"
         )
     node.parameters[name] = value
 

@@ -35,6 +35,7 @@ class Pipeline:
         return self.options.get("name") or str(getattr(self.function, "__name__", "pipeline"))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Run:
+        """Run the pipeline; inside another pipeline, add its steps to that one."""
         if _interceptor is not None:
             return cast("Run", _interceptor())
         from proa.graph import active_graph

@@ -21,7 +21,7 @@ def _expand(path: Path, within: Tuple[Path, ...]) -> Iterator[str]:
     path = path.resolve()
     if path in within:
         chain = " -> ".join(str(part) for part in (*within, path))
-        raise PipelineError(f"requirements files include each other in a circle: {chain}")
+        raise PipelineError(f"requirements files include each other in a cycle: {chain}")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -39,6 +39,10 @@ class Step(Generic[R]):
         return self.options.get("name") or str(getattr(self.function, "__name__", "step"))
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
+        """Add the step to the pipeline that is being defined, or call the function.
+
+        While defining, ``id=`` names this call and ``after=`` orders it, unless the function has such arguments.
+        """
         from proa.graph import active_graph
 
         graph = active_graph()

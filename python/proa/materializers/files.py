@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 from pathlib import Path
@@ -30,7 +29,7 @@ class BytesMaterializer(Materializer):
 
 
 class PathMaterializer(Materializer):
-    """The file or the folder that a path points at, with all that is in it. It loads as the path of a read-only copy."""
+    """The file or folder that a path points at, with all that is in it. It loads as the path of a read-only copy."""
 
     def can_save(self, value: Any) -> bool:
         """Report whether the path can be a file or folder at all."""
@@ -45,14 +44,11 @@ class PathMaterializer(Materializer):
         else:
             raise MaterializerError(
                 f"{value} is neither a file nor a folder; write it before the step returns (a relative path begins in "
-                f"{os.getcwd()})"
+                f"{Path.cwd()})"
             )
 
     def load(self, path: Path, type: Any) -> Any:
-        if (path / "file").is_dir():
-            copy = only_file(path / "file")
-        else:
-            copy = next((path / "folder").iterdir())
+        copy = only_file(path / "file") if (path / "file").is_dir() else next((path / "folder").iterdir())
         for file in [copy] if copy.is_file() else copy.rglob("*"):
             if file.is_file():
                 file.chmod(file.stat().st_mode & ~(stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))

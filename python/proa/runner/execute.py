@@ -136,7 +136,7 @@ def _preview(materializer: Any, value: Any) -> str:
 
 def _warn(request: Request, output: RequestOutput, value: Any) -> None:
     print(
-        f"proa: step {request.step!r}: output {output.name!r} is a {type_name(type(value))}, which has no materializer; "
-        "it is pickled, and may not load with other versions of its library",
+        f"proa: step {request.step!r}: output {output.name!r} is a {type_name(type(value))}, "
+        "which has no materializer; it is pickled, and may not load with other versions of its library",
         file=sys.stderr,
     )

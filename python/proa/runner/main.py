@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any, Dict, Optional
 
 from proa.context import StepContext, set_step_context
@@ -38,23 +39,18 @@ def _prepare(request: Request) -> None:
         if reconfigure is not None:
             reconfigure(line_buffering=True)
     signal.signal(signal.SIGTERM, _terminate)
-    _use_temp(str(request.temp))
+    _use_temp(request.temp)
     set_step_context(
         StepContext(request.pipeline, request.step, request.attempt, request.run, request.run_name, request.temp)
     )
 
 
-def _use_temp(folder: str) -> None:
+def _use_temp(folder: Path) -> None:
     """Let libraries write where the step may: the rest of the file system can be read-only."""
-    import tempfile
-
-    os.environ.setdefault("TMPDIR", folder)
-    os.environ.setdefault("MPLCONFIGDIR", os.path.join(folder, "matplotlib"))
-    os.environ.setdefault("XDG_CACHE_HOME", os.path.join(folder, "cache"))
+    os.environ.setdefault("TMPDIR", str(folder))
     home = os.environ.get("HOME", "")
     if not home or not os.access(home, os.W_OK):
-        os.environ["HOME"] = folder
-    tempfile.tempdir = None
+        os.environ["HOME"] = str(folder)
 
 
 def _attempt(request: Request) -> int:
@@ -62,7 +58,7 @@ def _attempt(request: Request) -> int:
     failure: Optional[Dict[str, Any]] = None
     code = 0
     try:
-        outputs = execute(request, Modules(os.getcwd()))
+        outputs = execute(request, Modules(Path.cwd()))
     except _Terminated:
         raise
     except BaseException as error:

@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, List
+from typing import Any
 
 from proa import pipelines
 from proa.errors import ProaError
@@ -31,6 +31,7 @@ class Nothing:
         return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Nothing:
+        """Do nothing."""
         return self
 
     def __iter__(self) -> Any:
@@ -43,11 +44,10 @@ class Nothing:
 class Modules:
     """Imports from the source's root."""
 
-    def __init__(self, root: str) -> None:
-        self._root = Path(root).resolve()
-        self._wanted: List[str] = []
-        if root not in sys.path and str(self._root) not in sys.path:
-            sys.path.insert(0, root)
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+        if not {"", str(root), str(self._root)} & set(sys.path):
+            sys.path.insert(0, str(root))
         self._add_sites()
 
     def _add_sites(self) -> None:

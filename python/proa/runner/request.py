@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
@@ -85,4 +84,4 @@ def write_result(path: Path, outputs: Dict[str, Dict[str, str]], failure: Option
         document["outputs"] = outputs
     partial = path.with_name(path.name + ".part")
     partial.write_bytes(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
-    os.replace(partial, path)
+    partial.replace(path)
