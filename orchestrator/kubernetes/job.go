@@ -1,8 +1,6 @@
 package kubernetes
 
 import (
-	"strings"
-
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -104,6 +102,6 @@ func runLabels(s Submission) map[string]string {
 	return map[string]string{
 		LabelManagedBy: managedBy,
 		LabelRun:       labelValue(s.Run),
-		LabelPipeline:  strings.Trim(labelValue(s.Pipeline), "-"),
+		LabelPipeline:  labelValue(s.Pipeline),
 	}
 }

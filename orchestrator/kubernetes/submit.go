@@ -87,4 +87,3 @@ func (c *Client) secrets(access step.Access) (encoded, certificate, private []by
 	}
 	return encoded, certificate, private, nil
 }
-

@@ -17,6 +17,10 @@ import (
 // tells of an end later than the log does.
 const tailAgain = 250 * time.Millisecond
 
+// tailTries is how often a log may fail to be read before it is given up, if nothing more will be written to it or the
+// pod was replaced.
+const tailTries = 20
+
 // follow is one call of Follow.
 type follow struct {
 	client *Client
@@ -27,6 +31,8 @@ type follow struct {
 	// done are the containers that were read to the end, current the one that is being read, of pod.
 	done         map[string]bool
 	current, pod string
+	// failures counts how often reading it failed.
+	failures int
 	// last is the time stamp of the last line passed on. The container runtime stamps lines, in order.
 	last time.Time
 	// reason is what was said last.
@@ -78,23 +84,28 @@ func (f *follow) unread(pods []*corev1.Pod) *corev1.Pod {
 func (f *follow) read(ctx context.Context, pod *corev1.Pod, replaced bool) error {
 	s := *containerStatus(pod)
 	if f.pod == pod.Name && f.current != s.ContainerID && !f.done[f.current] {
-		if err := f.stream(ctx, pod.Name, true); isSinkError(err) {
-			return err
+		if err := f.stream(ctx, pod.Name, true, true); isSinkError(err) {
+			return errors.Unwrap(err)
 		}
 		f.done[f.current] = true
 	}
+	if f.current != s.ContainerID {
+		f.failures = 0
+	}
 	f.pod, f.current, f.reason = pod.Name, s.ContainerID, ""
 	over := s.State.Running == nil
-	err := f.stream(ctx, pod.Name, false)
-	switch {
-	case isSinkError(err):
+	err := f.stream(ctx, pod.Name, false, over)
+	if isSinkError(err) {
 		return errors.Unwrap(err)
-	case over && (err == nil || replaced || pod.DeletionTimestamp != nil):
+	}
+	if err != nil {
+		f.failures++
+		f.client.logger.Debug("reading the coordinator's log is interrupted", "pod", pod.Name, "error", err)
+	}
+	if over && err == nil || (over || replaced) && f.failures >= tailTries {
 		f.done[s.ContainerID] = true
 		f.ended = s.State.Terminated != nil && s.State.Terminated.ExitCode == 0
 		return nil
-	case err != nil:
-		f.client.logger.Debug("reading the coordinator's log is interrupted", "pod", pod.Name, "error", err)
 	}
 	return f.pause(ctx)
 }
@@ -123,8 +134,8 @@ func isSinkError(err error) bool {
 }
 
 // stream passes on the lines of a container's log that are younger than the last, until the container or the
-// connection ends.
-func (f *follow) stream(ctx context.Context, pod string, previous bool) error {
+// connection ends. A last line without an end counts only if the container is over.
+func (f *follow) stream(ctx context.Context, pod string, previous, over bool) error {
 	options := &corev1.PodLogOptions{Follow: !previous, Previous: previous, Timestamps: true}
 	if !f.last.IsZero() {
 		options.SinceTime = &metav1.Time{Time: f.last}
@@ -143,7 +154,7 @@ func (f *follow) stream(ctx context.Context, pod string, previous bool) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("reading the coordinator's log: %w", err)
 		}
-		if whole := err == nil; whole || previous {
+		if whole := err == nil; whole || over {
 			if err := f.line(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
 				return sinkError{err}
 			}
@@ -183,7 +194,7 @@ func (f *follow) wait(pods []*corev1.Pod, known bool) {
 
 func coordinatorReason(pod *corev1.Pod) string {
 	s := containerStatus(pod)
-	if s != nil && s.RestartCount+1 > 0 && s.LastTerminationState.Terminated != nil && s.State.Waiting != nil {
+	if s != nil && s.LastTerminationState.Terminated != nil && s.State.Waiting != nil {
 		return fmt.Sprintf("the coordinator ended with exit code %d and is started again: %s",
 			s.LastTerminationState.Terminated.ExitCode, oneLine(s.State.Waiting.Message))
 	}
