@@ -37,7 +37,8 @@ func Repository(uri string) (string, error) {
 // that two names never share a tag.
 func Tag(pipeline string) string {
 	tag := strings.Map(tagRune, pipeline)
-	if tag == pipeline && tag != "" && len(tag) <= maxTag && !strings.HasPrefix(tag, reserved) {
+	if tag == pipeline && strings.Trim(tag[:min(1, len(tag))], "-.") != "" && len(tag) <= maxTag &&
+		!strings.HasPrefix(tag, reserved) {
 		return tag
 	}
 	sum := sha256.Sum256([]byte(pipeline))

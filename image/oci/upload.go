@@ -21,15 +21,15 @@ type blob struct {
 	fresh bool
 }
 
-// upload brings a blob to the repository, unless it is there. The whole exchange is tried again when it breaks.
+// upload brings a blob to the repository, unless it is there. An upload that breaks begins anew.
 func (r *registry) upload(ctx context.Context, b blob, moved func(int64)) error {
-	return r.retry.do(ctx, func() error {
-		if !b.fresh {
-			there, err := r.has(ctx, b.digest)
-			if err != nil || there {
-				return err
-			}
+	if !b.fresh {
+		there, err := r.has(ctx, b.digest)
+		if err != nil || there {
+			return err
 		}
+	}
+	return r.retry.do(ctx, func() error {
 		location, mounted, err := r.begin(ctx, b)
 		if err != nil || mounted {
 			return err
@@ -38,14 +38,18 @@ func (r *registry) upload(ctx context.Context, b blob, moved func(int64)) error 
 	})
 }
 
-func (r *registry) has(ctx context.Context, digest string) (bool, error) {
-	resp, err := r.send(ctx, request{method: http.MethodHead, url: r.url("blobs", digest),
-		ok: []int{http.StatusOK, http.StatusNotFound}})
-	if err != nil {
-		return false, err
-	}
-	defer discard(resp)
-	return resp.StatusCode == http.StatusOK, nil
+func (r *registry) has(ctx context.Context, digest string) (there bool, err error) {
+	err = r.retry.do(ctx, func() error {
+		resp, err := r.send(ctx, request{method: http.MethodHead, url: r.url("blobs", digest),
+			ok: []int{http.StatusOK, http.StatusNotFound}})
+		if err != nil {
+			return err
+		}
+		defer discard(resp)
+		there = resp.StatusCode == http.StatusOK
+		return nil
+	})
+	return there, err
 }
 
 // begin starts an upload, or has the registry take the blob from another of its repositories.
