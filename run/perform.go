@@ -20,7 +20,7 @@ type parts struct {
 	grace time.Duration
 	// readers is how many cached results are looked after at a time.
 	readers int
-	logs  *logbook
+	logs    *logbook
 	// notice tells the user something.
 	notice func(text string)
 }

@@ -49,7 +49,7 @@ func stepRow(s *state, st *stepState) driver.Step {
 		CachedFrom: st.from, Outputs: st.outputs, Failure: st.failure,
 		Usage: st.usage, Log: st.log, Started: st.started, Ended: st.ended,
 	}
-	if st.missing == 0 {
+	if st.attempt.number > 0 || st.status == StepFromCache {
 		row.CacheKey = st.key
 	}
 	return row
