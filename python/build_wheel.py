@@ -105,7 +105,7 @@ def _metadata() -> str:
 
 
 def _wheel(tag: str) -> str:
-    lines = ["Wheel-Version: 1.0", "Generator: proa build_wheel", "Root-Is-Purelib: true", f"Tag: py3-none-{tag}"]
+    lines = ["Wheel-Version: 1.0", "Generator: proa build_wheel", "Root-Is-Purelib: false", f"Tag: py3-none-{tag}"]
     return "\n".join(lines) + "\n"
 
 

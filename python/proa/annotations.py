@@ -98,7 +98,7 @@ def concrete(annotation: Any) -> Optional[type]:
     if getattr(annotation, "__metadata__", None) is not None:
         annotation = annotation.__origin__
     origin = typing.get_origin(annotation) or annotation
-    if isinstance(origin, type) and origin is not object and origin is not _UnionType:
+    if isinstance(origin, type) and origin not in (object, Any, _UnionType):
         return origin
     return None
 
