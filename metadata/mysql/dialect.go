@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	sqldriver "database/sql/driver"
 	"encoding/hex"
@@ -120,25 +121,26 @@ func hasNumber(err error, numbers ...uint16) bool {
 func explain(cfg Config, err error) error {
 	switch {
 	case hasNumber(err, errAccessDenied, errPasswordExpired):
-		return fmt.Errorf("the server at %s refuses the user %q: check the metadata store's username and password: %w", cfg.address(), cfg.Username, err)
+		return fmt.Errorf("the server at %s refuses the user %q: check the metadata store's username and password: %w", cfg.Address(), cfg.Username, err)
 	case hasNumber(err, errDatabaseDenied, errCommandDenied):
 		return fmt.Errorf("the user %q may not use or make the database %s at %s; an administrator can type: CREATE DATABASE IF NOT EXISTS %s CHARACTER SET utf8mb4; GRANT ALL ON %s.* TO the user: %w",
-			cfg.Username, quote(cfg.Database), cfg.address(), quote(cfg.Database), quote(cfg.Database), err)
+			cfg.Username, quote(cfg.Database), cfg.Address(), quote(cfg.Database), quote(cfg.Database), err)
 	case hasNumber(err, errHostDenied, errHostBlocked):
-		return fmt.Errorf("the server at %s takes no connections from this machine: %w", cfg.address(), err)
+		return fmt.Errorf("the server at %s takes no connections from this machine: %w", cfg.Address(), err)
 	case hasNumber(err, errPacketTooBig), errors.Is(err, mysql.ErrPktTooLarge):
-		return fmt.Errorf("a document is too big for the server at %s: raise its max_allowed_packet: %w", cfg.address(), err)
+		return fmt.Errorf("a document is too big for the server at %s: raise its max_allowed_packet: %w", cfg.Address(), err)
 	case isCertificate(err):
-		return fmt.Errorf("the certificate of the server at %s is not trusted: check the metadata store's TLS attributes: %w", cfg.address(), err)
+		return fmt.Errorf("the certificate of the server at %s is not trusted: check the metadata store's TLS attributes: %w", cfg.Address(), err)
 	case isUnavailable(err):
-		return fmt.Errorf("%w: MySQL at %s: %w", driver.ErrUnavailable, cfg.address(), err)
+		return fmt.Errorf("%w: MySQL at %s: %w", driver.ErrUnavailable, cfg.Address(), err)
 	}
 	return err
 }
 
 func isCertificate(err error) bool {
 	var certificate *tls.CertificateVerificationError
-	return errors.As(err, &certificate) || errors.Is(err, mysql.ErrNoTLS)
+	var unknown x509.UnknownAuthorityError
+	return errors.As(err, &certificate) || errors.As(err, &unknown) || errors.Is(err, mysql.ErrNoTLS)
 }
 
 func isUnavailable(err error) bool {

@@ -122,7 +122,8 @@ func (cfg Config) check() error {
 	return nil
 }
 
-func (cfg Config) address() string {
+// Address returns the host and port of the server.
+func (cfg Config) Address() string {
 	port := cfg.Port
 	if port == 0 {
 		port = defaultPort
@@ -141,7 +142,7 @@ func (cfg Config) settings() (*mysql.Config, error) {
 	}
 	settings := mysql.NewConfig()
 	settings.User, settings.Passwd = cfg.Username, cfg.Password
-	settings.Net, settings.Addr, settings.DBName = "tcp", cfg.address(), cfg.Database
+	settings.Net, settings.Addr, settings.DBName = "tcp", cfg.Address(), cfg.Database
 	settings.TLS = secure
 	settings.Collation = "utf8mb4_bin"
 	settings.Timeout, settings.ReadTimeout, settings.WriteTimeout = dialTimeout, ioTimeout, ioTimeout
