@@ -11,11 +11,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// entry is what the cache knows of a resolved package: whether it is large enough for a layer of its own, and that
-// layer.
+// entry is what the cache knows of a resolved package: the layer it has for itself if it is a large one.
 type entry struct {
-	Large bool  `json:"large"`
-	Layer layer `json:"layer"`
+	// Layer is nil for a small package.
+	Layer *layer `json:"layer,omitempty"`
 }
 
 // dependencies makes and pushes the layers of the requirements: one for each large package, one for all others.
@@ -82,11 +81,11 @@ func (j *job) cachedLayers(lock []locked) ([]named, bool) {
 		if !j.cache.load("entries", j.entryKey(l), &e) {
 			return nil, false
 		}
-		if !e.Large {
+		if e.Layer == nil {
 			small = append(small, l)
 			continue
 		}
-		found, ok := j.cache.find(e.Layer)
+		found, ok := j.cache.find(*e.Layer)
 		if !ok {
 			return nil, false
 		}
@@ -118,10 +117,10 @@ func (j *job) missing(lock []locked) []locked {
 
 func (j *job) cachedLarge(l locked) (layer, bool) {
 	var e entry
-	if !j.cache.load("entries", j.entryKey(l), &e) || !e.Large {
+	if !j.cache.load("entries", j.entryKey(l), &e) || e.Layer == nil {
 		return layer{}, false
 	}
-	return j.cache.find(e.Layer)
+	return j.cache.find(*e.Layer)
 }
 
 // install puts packages into a folder, compiles them, and says which files are whose.
@@ -222,7 +221,7 @@ func (j *job) record(w *pack) {
 		_ = j.cache.save("groups", j.groupKey(w.of), w.layer)
 		return
 	}
-	_ = j.cache.save("entries", j.entryKey(w.of[0]), entry{Large: true, Layer: w.layer})
+	_ = j.cache.save("entries", j.entryKey(w.of[0]), entry{Layer: &w.layer})
 }
 
 func (j *job) uploadAll(ctx context.Context, layers []named, meter *uploadMeter) error {
