@@ -91,6 +91,8 @@ type sim struct {
 	last   time.Time
 	lost   bool // a report of the watch was lost; it will list everything again
 	dead   bool
+	// frozen is until when the process doesn't get to run at all.
+	frozen time.Time
 }
 
 func newScenario(seed uint64) *scenario {
@@ -235,11 +237,17 @@ func (sc *scenario) act() {
 		sc.crashes--
 		if victim := living[sc.rng.IntN(len(living))]; sc.chance(70) {
 			victim.die()
+		} else {
+			victim.frozen = sc.now.Add(sc.some(30 * time.Second))
 		}
 		sc.boot() // if nobody died, the former one doesn't know yet that it was replaced
 		return
 	}
 	s := living[sc.rng.IntN(len(living))]
+	if sc.now.Before(s.frozen) {
+		sc.pass(s.frozen)
+		return
+	}
 	if s.step() && !sc.chance(10) {
 		return
 	}
@@ -318,9 +326,9 @@ func (s *sim) deliver(status driver.Status) {
 func (s *sim) step() bool {
 	ctx := context.Background()
 	switch {
-	case s.core.unrecorded != nil:
+	case s.core.unrecorded != nil && (len(s.todo) == 0 || s.world.chance(50)):
 		s.commit(ctx)
-	case len(s.todo) > 0 && (len(s.mail) == 0 || s.world.chance(50)):
+	case len(s.todo) > 0 && (s.core.unrecorded != nil || len(s.mail) == 0 || s.world.chance(50)):
 		i := s.world.rng.IntN(len(s.todo))
 		e := s.todo[i]
 		s.todo = slices.Delete(s.todo, i, i+1)
@@ -341,9 +349,7 @@ func (s *sim) turn(seen []observation) {
 	if err := s.core.turn(seen, s.world.now); err != nil {
 		s.breaks("turn: %v", err)
 	}
-	if s.core.unrecorded == nil {
-		s.todo = append(s.todo, s.core.take(s.world.now)...)
-	}
+	s.todo = append(s.todo, s.core.take(s.world.now)...)
 }
 
 func (s *sim) commit(ctx context.Context) {
@@ -477,6 +483,9 @@ func (sc *scenario) checkEnd() {
 	sc.checkStatus(state)
 	sc.checkOutcomes()
 	sc.checkRows(state)
+	if len(state.strays) > 0 {
+		sc.breaks("the run ended before it had swept %v", state.strays)
+	}
 	for _, p := range sc.attempts {
 		if !p.zombie {
 			sc.breaks("attempt %s is left behind", p.Name)

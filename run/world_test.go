@@ -144,9 +144,19 @@ func (w *world) finish(p *process) {
 		w.kill(p)
 	default:
 		o := w.store(w.result(p))
-		if w.chance(60) {
+		switch {
+		case w.chance(10): // the channel is slower than the watch
+			w.after(w.some(time.Second), func() {
+				p.outcome = &o
+				w.tell(p)
+			})
+		case w.chance(5): // a former attempt's outcome comes along
+			former := w.outcome(p, step.Failed)
+			former.Attempt--
+			p.outcome = &former
+		case w.chance(60):
 			p.outcome = &o
-		} else if w.chance(30) {
+		case w.chance(30):
 			p.failure = &step.Failure{Kind: step.FailureOOM, Message: "a status that the stored outcome overrules"}
 		}
 		w.advance(p, driver.Ended)
