@@ -195,7 +195,7 @@ def test_the_last_resort(value: Any, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_pickled_is_an_error_that_says_so(tmp_path: Path) -> None:
-    with pytest.raises(MaterializerError, match="can't be pickled: .*; write a materializer for it"):
+    with pytest.raises(MaterializerError, match=r"can't be pickled: .*; write a materializer for it"):
         trip(sys.stdout, tmp_path)
 
 

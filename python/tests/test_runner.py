@@ -193,7 +193,7 @@ def test_mistakes(steps: Project, source: str, outputs: list[str], message: str)
     assert message in attempt.failure["message"].replace("typing.", "").replace("pathlib._local", "pathlib")
 
 
-@pytest.mark.parametrize(("code", "want"), [(3, 3), (0, 0), (None, 0), ("gone wrong", 1), (256, 0)])
+@pytest.mark.parametrize(("code", "want"), [(3, 3), (0, 0), (None, 0), ("gone wrong", 1), (256, 1)])
 def test_exit_codes(steps: Project, code: object, want: int) -> None:
     attempt = steps.attempt("run:leaves", {"code": code})
     assert attempt.code == want

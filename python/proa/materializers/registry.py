@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Callable, Dict, Optional, Tuple, Type
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple, Type
 
 from proa.errors import MaterializerError
 from proa.materializers.base import Materializer, registered
@@ -33,32 +33,30 @@ FALL_BACK = "proa.materializers.pickled:PickleMaterializer"
 
 def custom_materializer(kind: type) -> Optional[Type[Materializer]]:
     """Return the user's materializer for a type, unless a built-in one is nearer."""
-    found = _find(kind)
+    found = next(_candidates(kind), None)
     return found if isinstance(found, type) else None
 
 
 def materializer_for(value: Any) -> str:
     """Return "module:Class" of the materializer to save a value with."""
-    found = _find(type(value))
-    if isinstance(found, type):
-        return f"{found.__module__}:{found.__qualname__}"
-    name = found or FALL_BACK
-    if name == FALL_BACK or named_materializer(name).can_save(value):
-        return name
+    for found in _candidates(type(value)):
+        if isinstance(found, type):
+            return f"{found.__module__}:{found.__qualname__}"
+        if named_materializer(found).can_save(value):
+            return str(found)
     return FALL_BACK
 
 
-def _find(kind: type) -> Any:
-    """Return the materializer class or built-in name of the first class in kind's order that has one."""
+def _candidates(kind: type) -> Iterator[Any]:
+    """Yield the materializer classes and built-in names for a type, the nearest in its class order first."""
     for base in kind.__mro__:
         if base in registered:
-            return registered[base]
+            yield registered[base]
         name = _BUILT_IN.get((base.__module__.split(".")[0], base.__qualname__))
         if name is not None:
-            return name
+            yield name
         if "__dataclass_fields__" in vars(base):
-            return _DATACLASS
-    return None
+            yield _DATACLASS
 
 
 def named_materializer(name: str, load: Callable[[str], Any] = import_module) -> Any:

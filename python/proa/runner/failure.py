@@ -31,9 +31,9 @@ def exit_code(error: BaseException) -> int:
     """Return the exit code that an exception ends the process with."""
     if not isinstance(error, SystemExit):
         return 1
-    if error.code is None:
+    if error.code in (None, 0):
         return 0
-    return error.code & 0xFF if isinstance(error.code, int) else 1
+    return (error.code & 0xFF) or 1 if isinstance(error.code, int) else 1
 
 
 def _exit(error: SystemExit) -> Dict[str, Any]:
