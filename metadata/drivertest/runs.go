@@ -175,6 +175,9 @@ func testCancelDelete(t *testing.T, open func(t *testing.T) driver.Store) {
 	if got, err := s.Run(t.Context(), "a"); err != nil || !got.CancelRequested {
 		t.Errorf("after a later commit: CancelRequested is %v, error %v", got.CancelRequested, err)
 	}
+	if got, err := s.Acquire(t.Context(), "a", l.Holder, noon(), time.Minute, false); err != nil || !got.CancelRequested {
+		t.Errorf("the renewed lease says CancelRequested: %v, error %v", got.CancelRequested, err)
+	}
 	if err := s.DeleteRun(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}

@@ -86,6 +86,7 @@ func (s *Store) Acquire(ctx context.Context, run, holder string, now time.Time, 
 		return lease, fmt.Errorf("taking the lease of run %s, which %q holds: %w", run, lease.Holder, driver.ErrConflict)
 	}
 	r.lease = lease
+	lease.CancelRequested = r.run.CancelRequested
 	return lease, nil
 }
 

@@ -64,7 +64,10 @@ func (s *Store) Acquire(ctx context.Context, run, holder string, now time.Time, 
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE proa_leases SET holder = ?, epoch = ?, expires = ? WHERE run_id = ?",
 			lease.Holder, lease.Epoch, turn.Micros(lease.Expires), run)
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, "SELECT cancel_requested FROM proa_runs WHERE id = ?", run).Scan(&lease.CancelRequested)
 	})
 	return lease, s.fail(ctx, "taking the lease of run "+run, err)
 }
