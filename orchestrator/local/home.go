@@ -36,10 +36,19 @@ func openHome(dir string) (*home, error) {
 	if h.dir, err = os.MkdirTemp(dir, homePattern); err != nil {
 		return nil, fmt.Errorf("making a folder for this run's processes: %w", err)
 	}
-	if h.lock, err = lock(filepath.Join(h.dir, lockName), os.O_CREATE); err != nil {
+	if err := h.claim(); err != nil {
 		return nil, errors.Join(fmt.Errorf("locking this run's folder: %w", err), os.RemoveAll(h.dir))
 	}
 	return h, nil
+}
+
+// claim takes the folder's lock. The file gets its name when it is locked, so that nobody sees it unlocked.
+func (h *home) claim() (err error) {
+	path := filepath.Join(h.dir, lockName)
+	if h.lock, err = lock(path+".new", os.O_CREATE); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // sweep removes folders whose process is gone, with the secrets in them.

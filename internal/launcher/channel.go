@@ -1,0 +1,196 @@
+package launcher
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/proa-ml/proa/step"
+)
+
+// channel tells the coordinator how the step goes. The coordinator may be slow, away, or out of reach: then it learns
+// the outcome from the artifact store, and the step is none the worse. A nil channel tells nobody.
+type channel struct {
+	client *http.Client
+	base   string
+	token  string
+	live   *live
+	// reached says that the coordinator has answered at least once; tried, that it was tried.
+	reached, tried atomic.Bool
+	stop           context.CancelFunc
+	done           chan struct{}
+}
+
+const (
+	connectTimeout = 2 * time.Second
+	answerTimeout  = 5 * time.Second
+	// unreachedTimeout is for a coordinator that was never reached: most likely the network forbids it.
+	unreachedTimeout = 1 * time.Second
+	// closing bounds how long the outcome waits for the rest of the log.
+	closing = 3 * time.Second
+)
+
+// openChannel returns nil if there is no coordinator to talk to.
+func openChannel(c config) (*channel, error) {
+	if c.coordinator == "" {
+		return nil, nil
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(c.access.CA) {
+		return nil, errors.New("the access file holds no certificate of the coordinator, though there is one to talk to")
+	}
+	transport := &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		TLSClientConfig:       &tls.Config{RootCAs: roots, ServerName: step.ChannelServerName, MinVersion: tls.VersionTLS13},
+		TLSHandshakeTimeout:   connectTimeout,
+		ResponseHeaderTimeout: answerTimeout,
+		DisableCompression:    true,
+	}
+	return &channel{
+		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		base:   "https://" + c.coordinator + "/v1/attempts/" + url.PathEscape(c.attemptName),
+		token:  step.Token(c.access.Key, c.attemptName),
+		live:   newLive(),
+		stop:   func() {},
+	}, nil
+}
+
+// log returns where to put what is to be told live.
+func (c *channel) log() *live {
+	if c == nil {
+		return nil
+	}
+	return c.live
+}
+
+// started tells that the runner runs, and begins to send the log, both in the background.
+func (c *channel) started(ctx context.Context) {
+	if c == nil {
+		return
+	}
+	ctx, stop := context.WithCancel(ctx)
+	c.stop, c.done = stop, make(chan struct{})
+	go func() {
+		defer close(c.done)
+		if c.insist(ctx, "/started") {
+			c.sendLog(ctx)
+		}
+	}()
+}
+
+// insist posts an empty message until it arrives, or until the log is closed. It returns false if there is no use in
+// sending more.
+func (c *channel) insist(ctx context.Context, path string) bool {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := c.post(ctx, path, nil)
+		if err == nil {
+			return true
+		}
+		if refused(err) || ctx.Err() != nil || !c.live.sleep(ctx, pause) {
+			return false
+		}
+	}
+}
+
+// finish sends the rest of the log and then the outcome, and gives up soon.
+func (c *channel) finish(ctx context.Context, o step.Outcome) {
+	if c == nil {
+		return
+	}
+	c.endLog()
+	data, err := json.Marshal(o)
+	if err != nil {
+		return
+	}
+	pauses := []time.Duration{firstPause, 4 * firstPause, 0}
+	if c.tried.Load() && !c.reached.Load() {
+		pauses = pauses[2:]
+		limited, cancel := context.WithTimeout(ctx, unreachedTimeout)
+		defer cancel()
+		ctx = limited
+	}
+	for _, pause := range pauses {
+		if err := c.post(ctx, "/outcome", data); err == nil || refused(err) {
+			return
+		}
+		time.Sleep(pause)
+	}
+}
+
+// endLog waits until the log was sent, for a short time at most.
+func (c *channel) endLog() {
+	c.live.close()
+	if c.done == nil {
+		return
+	}
+	limit := closing
+	if !c.reached.Load() {
+		limit = unreachedTimeout
+		if c.tried.Load() {
+			limit = 0
+		}
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-c.done:
+	case <-timer.C:
+		c.stop()
+		<-c.done
+	}
+}
+
+func (c *channel) close() {
+	if c == nil {
+		return
+	}
+	c.live.close()
+	c.stop()
+	if c.done != nil {
+		<-c.done
+	}
+	c.client.CloseIdleConnections()
+}
+
+// refusal is an answer that won't become another one by trying again.
+type refusal int
+
+func (r refusal) Error() string { return fmt.Sprintf("the coordinator answered %d", int(r)) }
+
+func refused(err error) bool {
+	var r refusal
+	return errors.As(err, &r)
+}
+
+func (c *channel) post(ctx context.Context, path string, body []byte) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return refusal(0)
+	}
+	request.Header.Set("Authorization", "Bearer "+c.token)
+	response, err := c.client.Do(request)
+	c.tried.Store(true)
+	if err != nil {
+		return err
+	}
+	c.reached.Store(true)
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<16))
+	_ = response.Body.Close()
+	switch {
+	case response.StatusCode < 300:
+		return nil
+	case response.StatusCode >= 500, response.StatusCode == http.StatusTooManyRequests:
+		return fmt.Errorf("the coordinator answered %d", response.StatusCode)
+	}
+	return refusal(response.StatusCode)
+}

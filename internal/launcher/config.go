@@ -1,0 +1,90 @@
+package launcher
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/proa-ml/proa/spec"
+	"github.com/proa-ml/proa/step"
+)
+
+// config is what the environment tells a launcher.
+type config struct {
+	attemptName string
+	runID       string
+	coordinator string
+	workRoot    string
+	access      step.Access
+	// parent closes when the coordinator is gone; nil if nothing tells.
+	parent *os.File
+	// environ is what of the environment goes on to the runner.
+	environ []string
+}
+
+// own is the prefix of the names of proa's own variables, which the step doesn't see.
+const own = "PROA_"
+
+// parse reads the environment and the access file.
+func parse(environ []string) (config, error) {
+	vars := map[string]string{}
+	c := config{}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		vars[name] = value
+		if !strings.HasPrefix(name, own) {
+			c.environ = append(c.environ, entry)
+		}
+	}
+	for _, name := range []string{step.AttemptEnv, step.RunEnv, step.AccessEnv} {
+		if vars[name] == "" {
+			return config{}, fmt.Errorf("%s isn't set; proa-step is started by an orchestrator, not by hand", name)
+		}
+	}
+	c.attemptName, c.runID, c.coordinator = vars[step.AttemptEnv], vars[step.RunEnv], vars[step.CoordinatorEnv]
+	c.workRoot = firstOf(vars[step.WorkEnv], vars["TMPDIR"], "/tmp")
+	if err := c.readAccess(vars[step.AccessEnv]); err != nil {
+		return config{}, err
+	}
+	return c, c.openParent(vars[step.ParentEnv])
+}
+
+func (c *config) readAccess(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("reading the access to the artifact store: %w", err)
+	}
+	// The text of a decoding error could hold a part of the file, which is secret.
+	if json.Unmarshal(data, &c.access) != nil {
+		return fmt.Errorf("reading the access to the artifact store: %s isn't the JSON that is expected there", path)
+	}
+	if c.access.APIVersion != spec.APIVersion {
+		return fmt.Errorf("%s has the version %q, but this proa-step knows only %q; launcher and coordinator must be of one release", path, c.access.APIVersion, spec.APIVersion)
+	}
+	return nil
+}
+
+func (c *config) openParent(text string) error {
+	if text == "" {
+		return nil
+	}
+	fd, err := strconv.Atoi(text)
+	if err != nil || fd < 3 {
+		return fmt.Errorf("%s is %q, not the number of an inherited file descriptor", step.ParentEnv, text)
+	}
+	syscall.CloseOnExec(fd)
+	c.parent = os.NewFile(uintptr(fd), "parent")
+	return nil
+}
+
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}

@@ -1,0 +1,91 @@
+package launcher
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/proa-ml/proa/artifact"
+	"github.com/proa-ml/proa/spec"
+	"github.com/proa-ml/proa/step"
+)
+
+// readInvocation reads what to do, and makes sure that it wasn't done already. An error comes with the exit code.
+func (l *launcher) readInvocation(ctx context.Context, e *ender) (int, error) {
+	var data []byte
+	superseded := false
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return l.persist(gctx, func() (err error) {
+			data, err = l.store.Get(gctx, step.InvocationKey(l.runID, l.attemptName))
+			return err
+		})
+	})
+	group.Go(func() error {
+		err := l.persist(gctx, func() error {
+			_, err := l.store.Get(gctx, step.OutcomeKey(l.runID, l.attemptName))
+			return err
+		})
+		superseded = err == nil
+		if errors.Is(err, artifact.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	err := group.Wait()
+	switch {
+	case err != nil && e.cause() != none:
+		return 128 + 15, errors.New("ended on request, before the step's invocation was read")
+	case err != nil:
+		return step.ExitStore, fmt.Errorf("reading the step's invocation: %w", err)
+	case superseded:
+		return step.ExitSuperseded, fmt.Errorf("attempt %s has an outcome already; nothing was run", l.attemptName)
+	}
+	return step.ExitUsage, l.decode(data)
+}
+
+func (l *launcher) decode(data []byte) error {
+	// Not strict: what an invocation may hold besides is for later launchers.
+	if err := json.Unmarshal(data, &l.inv); err != nil {
+		return fmt.Errorf("decoding the step's invocation: %w", err)
+	}
+	switch {
+	case l.inv.APIVersion != spec.APIVersion:
+		return fmt.Errorf("the step's invocation has the version %q, but this proa-step knows only %q; launcher and coordinator must be of one release", l.inv.APIVersion, spec.APIVersion)
+	case l.inv.Name != l.attemptName || l.inv.Run != l.runID:
+		return fmt.Errorf("the invocation stored for attempt %s of run %s is that of attempt %s of run %s", l.attemptName, l.runID, l.inv.Name, l.inv.Run)
+	case len(l.inv.Command) == 0:
+		return errors.New("the step's invocation names no command")
+	}
+	return nil
+}
+
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 5 * time.Second
+)
+
+// persist calls f until it doesn't fail for an unavailable artifact store, or until patience or ctx ends.
+func (l *launcher) persist(ctx context.Context, f func() error) error {
+	begin := time.Now()
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := f()
+		if err == nil || !artifact.Transient(err) || time.Since(begin) > l.Patience {
+			return err
+		}
+		if pause == firstPause {
+			l.note("waiting: %v", err)
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+	}
+}
