@@ -13,41 +13,42 @@ import (
 
 const module = "github.com/proa-ml/proa"
 
-// ranks gives each package its rank; the longest matching pattern counts. An import must go to a strictly lower rank,
+// ranks gives each package its rank; the first pattern that matches counts. An import must go to a strictly lower rank,
 // which makes the graph of rooms a ladder instead of a web: a leaf driver knows neither the engine nor its siblings.
-var ranks = map[string]int{
-	"internal/strict":   0,
-	"spec":              1,
-	"stack":             1,
-	"internal/proc":     1,
-	".":                 2,
-	"step":              2,
-	"plan":              2,
-	"artifact":          3,
-	"*/driver":          3,
-	"image":             4,
-	"orchestrator":      4,
-	"metadata":          4,
-	"*/internal/*":      4,
-	"*/drivertest":      5,
-	"image/*":           5,
-	"orchestrator/*":    5,
-	"metadata/*":        5,
-	"run":               5,
-	"inspect":           5,
-	"flavor":            5,
-	"internal/launcher": 5,
-	"flavor/standard":   6,
-	"internal/cli":      6,
-	"internal/cli/**":   6,
-	"cmd/*":             7,
-	"internal/archtest": 7,
-	"e2e":               7,
-	"hack/**":           7,
+var ranks = []struct {
+	pattern string
+	rank    int
+}{
+	{"internal/strict", 0},
+	{"spec", 1},
+	{"stack", 1},
+	{"internal/proc", 1},
+	{".", 2},
+	{"step", 2},
+	{"plan", 2},
+	{"artifact", 3},
+	{"*/driver", 3},
+	{"image", 4},
+	{"orchestrator", 4},
+	{"metadata", 4},
+	{"*/internal/*", 4},
+	{"run", 5},
+	{"inspect", 5},
+	{"flavor", 5},
+	{"internal/launcher", 5},
+	{"image/**", 5},
+	{"orchestrator/**", 5},
+	{"metadata/**", 5},
+	{"flavor/standard", 6},
+	{"internal/cli/**", 6},
+	{"cmd/*", 7},
+	{"internal/archtest", 7},
+	{"e2e", 7},
+	{"hack/**", 7},
 }
 
-// sameRank lists the folders inside which imports are free: one room made of several packages.
-var sameRank = []string{"internal/cli", "hack"}
+// oneRoom lists the folders inside which imports are free: one room made of several packages.
+var oneRoom = []string{"internal/cli", "hack", "metadata/internal", "orchestrator/drivertest"}
 
 type pkg struct {
 	ImportPath   string
@@ -94,16 +95,12 @@ func list(t *testing.T, args ...string) []pkg {
 
 // rank returns the rank of a package, and whether it has one.
 func rank(p string) (int, bool) {
-	if r, ok := ranks[p]; ok {
-		return r, true
-	}
-	best, found := -1, ""
-	for pattern, r := range ranks {
-		if matches(pattern, p) && len(pattern) > len(found) {
-			best, found = r, pattern
+	for _, r := range ranks {
+		if matches(r.pattern, p) {
+			return r.rank, true
 		}
 	}
-	return best, found != ""
+	return 0, false
 }
 
 func matches(pattern, p string) bool {
@@ -134,7 +131,7 @@ func TestImportRanks(t *testing.T) {
 }
 
 func sameRoom(a, b string) bool {
-	return slices.ContainsFunc(sameRank, func(room string) bool {
+	return slices.ContainsFunc(oneRoom, func(room string) bool {
 		return (a == room || strings.HasPrefix(a, room+"/")) && (b == room || strings.HasPrefix(b, room+"/"))
 	})
 }
