@@ -17,11 +17,11 @@ import (
 
 // server plays an API server by a script: one function for each call.
 type server struct {
-	t      *testing.T
-	lists  []func() ([]corev1.Pod, string, error)
-	watchs []func(version string) ([]watch.Event, error)
-	log    []string
-	end    context.CancelFunc
+	t       *testing.T
+	lists   []func() ([]corev1.Pod, string, error)
+	watches []func(version string) ([]watch.Event, error)
+	log     []string
+	end     context.CancelFunc
 }
 
 func (s *server) feed() *feed[corev1.Pod] {
@@ -37,12 +37,12 @@ func (s *server) feed() *feed[corev1.Pod] {
 			return next()
 		},
 		watch: func(_ context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			if len(s.watchs) == 0 {
+			if len(s.watches) == 0 {
 				s.end()
 				return nil, errors.New("the script has ended")
 			}
-			next := s.watchs[0]
-			s.watchs = s.watchs[1:]
+			next := s.watches[0]
+			s.watches = s.watches[1:]
 			s.note("watch " + o.ResourceVersion)
 			events, err := next(o.ResourceVersion)
 			if err != nil {
@@ -87,7 +87,7 @@ func TestFeedGoesOnAfterBreaksAndExpiry(t *testing.T) {
 		func() ([]corev1.Pod, string, error) { return []corev1.Pod{*podAt("a", "5")}, "10", nil },
 		func() ([]corev1.Pod, string, error) { return []corev1.Pod{*podAt("b", "30")}, "40", nil },
 	}
-	s.watchs = []func(string) ([]watch.Event, error){
+	s.watches = []func(string) ([]watch.Event, error){
 		func(string) ([]watch.Event, error) {
 			return []watch.Event{
 				{Type: watch.Added, Object: podAt("b", "11")},
@@ -98,7 +98,9 @@ func TestFeedGoesOnAfterBreaksAndExpiry(t *testing.T) {
 		func(string) ([]watch.Event, error) {
 			return []watch.Event{{Type: watch.Deleted, Object: podAt("a", "21")}, {Type: watch.Error, Object: expired()}}, nil
 		},
-		func(string) ([]watch.Event, error) { return []watch.Event{{Type: watch.Modified, Object: podAt("b", "41")}}, nil },
+		func(string) ([]watch.Event, error) {
+			return []watch.Event{{Type: watch.Modified, Object: podAt("b", "41")}}, nil
+		},
 	}
 	if err := s.feed().run(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("ended with %v", err)

@@ -114,9 +114,9 @@ func pending(pod *corev1.Pod) observation {
 	detail := oneLine(waiting.Message)
 	switch waiting.Reason {
 	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError", "SignatureValidationFailed":
-		return pulling(pod, waiting.Reason, image, detail)
+		return pulling(pod, waiting.Reason, image, pullCause(waiting.Message, image))
 	case "InvalidImageName", "ErrImageNeverPull":
-		return ended(pod, imageFailure(waiting.Reason, image, detail))
+		return ended(pod, imageFailure(waiting.Reason, image, pullCause(waiting.Message, image)))
 	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
 		return observation{
 			status: status(pod, driver.Pending, "can't create the container: "+detail),
@@ -155,6 +155,16 @@ func pulling(pod *corev1.Pod, reason, image, detail string) observation {
 		status: status(pod, driver.Pending, strings.TrimSuffix("can't pull image yet: "+detail, ": ")),
 		doubt:  &doubt{grace: grace, failure: imageFailure(reason, image, detail)},
 	}
+}
+
+// pullCause is what remains of a failed pull's message behind the last time it repeats the image.
+func pullCause(message, image string) string {
+	if at := strings.LastIndex(message, image); at >= 0 && image != "" {
+		if cause := strings.Trim(message[at+len(image):], `":, `); cause != "" {
+			return oneLine(cause)
+		}
+	}
+	return oneLine(message)
 }
 
 func imageFailure(reason, image, detail string) step.Failure {

@@ -1,0 +1,291 @@
+package kubernetes
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/proa-ml/proa/orchestrator/driver"
+	"github.com/proa-ml/proa/step"
+)
+
+// patience bounds every wait of the tests on a cluster.
+const patience = 90 * time.Second
+
+// world is a real cluster, and a namespace of the test's own in it.
+type world struct {
+	client *Client
+	api    kubernetes.Interface
+	image  string
+}
+
+// onCluster returns the cluster that the variables PROA_TEST_* describe, or skips the test. Its namespace is made by
+// the client under test, and deleted afterwards.
+func onCluster(t *testing.T) *world {
+	t.Helper()
+	if os.Getenv("PROA_TEST_CONTEXT") == "" {
+		const why = "PROA_TEST_CONTEXT is not set: no cluster to test on (go run ./hack/cluster up makes one)"
+		if os.Getenv("CI") == "true" && os.Getenv("PROA_REQUIRE_CLUSTER") == "1" {
+			t.Fatal(why)
+		}
+		t.Skip(why)
+	}
+	client, err := NewClient(ClientConfig{
+		Kubeconfig: os.Getenv("PROA_TEST_KUBECONFIG"),
+		Context:    os.Getenv("PROA_TEST_CONTEXT"),
+		Namespace:  "proa-test-" + random(t, 4),
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{client: client, api: client.client, image: testImage(t)}
+	if err := client.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+		defer cancel()
+		if err := w.api.CoreV1().Namespaces().Delete(ctx, client.namespace, metav1.DeleteOptions{}); err != nil {
+			t.Errorf("deleting the test's namespace: %v", err)
+		}
+	})
+	return w
+}
+
+func random(t *testing.T, n int) string {
+	t.Helper()
+	b := make([]byte, n)
+	if _, err := rand.Read(b); err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(b)
+}
+
+var buildOnce struct {
+	sync.Once
+	ref string
+	err error
+}
+
+// testImage builds the test's program, pushes it, and returns the image's reference by digest.
+func testImage(t *testing.T) string {
+	t.Helper()
+	buildOnce.Do(func() {
+		dir := t.TempDir()
+		buildOnce.ref, buildOnce.err = pushImage(t.Context(), dir, map[string]string{launcherPath: "./testdata/program"})
+	})
+	if buildOnce.err != nil {
+		t.Fatal(buildOnce.err)
+	}
+	return buildOnce.ref
+}
+
+// pushImage builds Go programs and pushes an image that holds them at the given paths and runs the launcher.
+func pushImage(ctx context.Context, dir string, programs map[string]string) (string, error) {
+	image := empty.Image
+	for path, source := range programs {
+		binary := filepath.Join(dir, filepath.Base(path))
+		build := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", binary, source)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
+		if out, err := build.CombinedOutput(); err != nil {
+			return "", &exec.Error{Name: string(out), Err: err}
+		}
+		layer, err := fileLayer(path, binary)
+		if err != nil {
+			return "", err
+		}
+		if image, err = mutate.AppendLayers(image, layer); err != nil {
+			return "", err
+		}
+	}
+	image, err := mutate.Config(image, v1.Config{Entrypoint: []string{launcherPath}})
+	if err != nil {
+		return "", err
+	}
+	digest, err := image.Digest()
+	if err != nil {
+		return "", err
+	}
+	ref, err := name.NewDigest(os.Getenv("PROA_TEST_REGISTRY")+"/proa-test/kubernetes@"+digest.String(), name.Insecure)
+	if err != nil {
+		return "", err
+	}
+	return ref.String(), remote.Write(ref, image, remote.WithContext(ctx))
+}
+
+func fileLayer(path, file string) (v1.Layer, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	header := &tar.Header{Name: path[1:], Mode: 0o755, Size: int64(len(content)), Typeflag: tar.TypeReg}
+	if err := w.WriteHeader(header); err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(content); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return tarball.LayerFromReader(&archive)
+}
+
+// run makes a run's Secret, which Submit makes otherwise, and opens its orchestrator in this process.
+func (w *world) open(t *testing.T, run string, reachable bool) *Orchestrator {
+	t.Helper()
+	access, certificate, private, err := w.client.secrets(w.access(run))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := w.api.CoreV1().Secrets(w.client.namespace)
+	secret := buildSecret(w.client.namespace, Submission{Run: run}, Owner{}, access, certificate, private)
+	_, err = secrets.Create(t.Context(), secret, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		secret, err = secrets.Get(t.Context(), secret.Name, metav1.GetOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := w.host(t)
+	if !reachable {
+		host = "192.0.2.1" // reserved for documentation: nobody answers
+	}
+	var given step.Access
+	if err := json.Unmarshal(secret.Data[keyAccess], &given); err != nil {
+		t.Fatal(err)
+	}
+	o, err := Open(t.Context(), Config{
+		Namespace: w.client.namespace, Run: run, Secret: secret.Name, Coordinator: net.JoinHostPort(host, port),
+		Certificate: secret.Data[keyCertificate], PrivateKey: secret.Data[keyPrivate], Key: given.Key,
+	}, &Options{Rest: w.client.rest, Listener: listener})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func (w *world) access(run string) step.Access {
+	return step.Access{Store: step.Store{
+		URL: "s3://" + os.Getenv("PROA_TEST_S3_BUCKET") + "/kubernetes-test/" + run,
+		Options: map[string]string{
+			"endpoint": os.Getenv("PROA_TEST_S3_ENDPOINT"), "region": os.Getenv("PROA_TEST_S3_REGION"),
+			"key": os.Getenv("PROA_TEST_S3_KEY"), "secret": os.Getenv("PROA_TEST_S3_SECRET"), "path_style": "true",
+		},
+	}}
+}
+
+// host is the address at which pods reach this machine: the one from which it reaches their node, unless it is told.
+func (w *world) host(t *testing.T) string {
+	t.Helper()
+	if host := os.Getenv("PROA_TEST_HOST"); host != "" {
+		return host
+	}
+	nodes, err := w.api.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(nodes.Items) == 0 {
+		t.Fatalf("listing nodes: %v", err)
+	}
+	for _, address := range nodes.Items[0].Status.Addresses {
+		if address.Type == corev1.NodeInternalIP {
+			conn, err := net.Dial("udp", net.JoinHostPort(address.Address, "9"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			host, _, _ := net.SplitHostPort(conn.LocalAddr().String())
+			return host
+		}
+	}
+	t.Fatal("the node has no address")
+	return ""
+}
+
+func (w *world) attempt(run, name string) driver.Attempt {
+	return driver.Attempt{Run: run, Step: "a step", Pipeline: "a pipeline", Number: 1, Name: name, Image: w.image, Grace: time.Second}
+}
+
+// watch watches until the test ends.
+func watching(t *testing.T, o *Orchestrator, run string, known ...string) *heard {
+	t.Helper()
+	h := newHeard()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- o.Watch(ctx, run, known, h) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != context.Canceled {
+			t.Errorf("Watch ended with %v", err)
+		}
+		if err := o.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return h
+}
+
+// until waits for a status that pleases, and returns it.
+func (h *heard) until(t *testing.T, what string, pleases func(driver.Status) bool) driver.Status {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		h.mu.Lock()
+		for _, s := range h.statuses {
+			if pleases(s) {
+				h.mu.Unlock()
+				return s
+			}
+		}
+		h.mu.Unlock()
+		select {
+		case <-h.changed:
+		case <-deadline:
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			t.Fatalf("waited in vain for %s; told: %+v", what, h.statuses)
+		}
+	}
+}
+
+func (h *heard) ended(t *testing.T, attempt string) driver.Status {
+	t.Helper()
+	return h.until(t, "the end of "+attempt, func(s driver.Status) bool { return s.Attempt == attempt && s.Phase == driver.Ended })
+}
+
+func (h *heard) running(t *testing.T, attempt string) {
+	t.Helper()
+	h.until(t, attempt+" to run", func(s driver.Status) bool { return s.Attempt == attempt && s.Phase == driver.Running })
+}
