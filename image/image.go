@@ -99,7 +99,7 @@ func (b *Builder) Binary(
 	if platform == "" {
 		platform = "linux/amd64"
 	}
-	if !strings.HasPrefix(platform, "linux/") {
+	if !known(platform) {
 		return driver.Image{}, badPlatform(platform)
 	}
 	return b.driver.Binary(ctx, repository, tag, platform, program, quiet(p))
@@ -112,7 +112,7 @@ func check(r driver.Request) error {
 	if r.Base == "" {
 		return fmt.Errorf("%w: no base image: set parent_image", driver.ErrInvalid)
 	}
-	if !strings.HasPrefix(r.Platform, "linux/") {
+	if !known(r.Platform) {
 		return badPlatform(r.Platform)
 	}
 	if len(r.Requirements) > 0 && r.Python == "" {
@@ -135,6 +135,8 @@ func check(r driver.Request) error {
 	}
 	return nil
 }
+
+func known(platform string) bool { return platform == "linux/amd64" || platform == "linux/arm64" }
 
 func badPlatform(platform string) error {
 	return fmt.Errorf("%w: platform %q: steps run on Linux: use linux/amd64 or linux/arm64", driver.ErrInvalid, platform)

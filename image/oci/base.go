@@ -3,12 +3,18 @@ package oci
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
 	"sort"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/proa-ml/proa/image/driver"
 )
 
 // base is the image that everything is put on. Only its manifest and config are read.
@@ -42,7 +48,8 @@ func (b *Builder) findBase(ctx context.Context, text string, ref name.Reference,
 	} else {
 		reg, err := b.connect(ctx, ref.Context(), false)
 		if err != nil {
-			return nil, err
+			found.reg = &registry{repo: ref.Context(), client: &http.Client{Transport: failing{err}}, retry: dst.retry}
+			return found, err
 		}
 		found.reg = reg
 	}
@@ -52,13 +59,50 @@ func (b *Builder) findBase(ctx context.Context, text string, ref name.Reference,
 	}
 	digest, ok, err := found.reg.head(ctx, ref.Identifier())
 	if err != nil {
-		return nil, explain(err, ref.Context(), "read the base image")
+		return found, explain(err, ref.Context(), "read the base image")
 	}
 	if !ok {
 		return nil, found.missing()
 	}
 	found.digest = digest
 	return found, nil
+}
+
+// failing stands in for a registry that could not be connected to: whoever needs more than the base's digest is told
+// why there is no more.
+type failing struct{ err error }
+
+func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
+
+// seenBase is what a base's tag stood for when its registry last answered.
+type seenBase struct {
+	Digest string `json:"digest"`
+}
+
+// knownBase finds the base; while another registry than ours is away or limits our rate, the base is what it was.
+func (j *job) knownBase(ctx context.Context, ref name.Reference) (*base, error) {
+	key := sum(ref.Name())
+	found, err := j.findBase(ctx, j.r.Base, ref, j.dst)
+	if err == nil {
+		_ = j.cache.save("bases", key, seenBase{Digest: found.digest})
+		return found, nil
+	}
+	var last seenBase
+	if found == nil || found.same || !errors.Is(err, driver.ErrUnavailable) || !j.cache.load("bases", key, &last) {
+		return nil, err
+	}
+	j.p.Detail(fmt.Sprintf("registry %s is away; taking %s as it was last seen there", ref.Context().RegistryStr(), j.r.Base))
+	found.digest = last.Digest
+	return found, nil
+}
+
+// open streams one of the base's layers.
+func (f *base) open(ctx context.Context, digest string) (body io.ReadCloser, err error) {
+	err = f.reg.retry.do(ctx, func() error {
+		body, err = f.reg.blob(ctx, digest)
+		return err
+	})
+	return body, explain(err, f.ref.Context(), "read the base image")
 }
 
 func (f *base) missing() error {

@@ -97,7 +97,7 @@ func (j *job) reach(ctx context.Context, repo name.Repository, ref name.Referenc
 	if j.dst, err = j.connect(ctx, repo, true, from...); err != nil {
 		return err
 	}
-	j.base, err = j.findBase(ctx, j.r.Base, ref, j.dst)
+	j.base, err = j.knownBase(ctx, ref)
 	return err
 }
 

@@ -136,7 +136,7 @@ func (j *job) install(ctx context.Context, uv []string, lock []locked, options [
 	}
 	argv := append(slices.Clone(uv), "pip", "install", "--target", root, "--no-deps", "--require-hashes",
 		"--link-mode", "hardlink", "-r", file)
-	if _, err := j.command(ctx, j.temp, "", append(argv, j.target()...)...); err != nil {
+	if _, err := j.command(ctx, j.temp, append(argv, j.target()...)...); err != nil {
 		return nil, j.explainUV(err, "install")
 	}
 	if j.bytecode {

@@ -180,7 +180,9 @@ func TestBadRequirements(t *testing.T) {
 			o := offline(t, dir)
 			r := pythonRequest(t, s, c.requirement)
 			if errors.Is(c.kind, driver.ErrUnavailable) {
-				o.Env = slices.DeleteFunc(o.Env, func(s string) bool { return strings.HasPrefix(s, "UV_NO_INDEX") || strings.HasPrefix(s, "UV_FIND_LINKS") })
+				o.Env = slices.DeleteFunc(o.Env, func(s string) bool {
+					return strings.HasPrefix(s, "UV_NO_INDEX") || strings.HasPrefix(s, "UV_FIND_LINKS")
+				})
 				o.Env = append(o.Env, "UV_HTTP_RETRIES=0")
 				r.Requirements = append(r.Requirements, "gamma")
 			}

@@ -181,7 +181,7 @@ func (j *job) baseBlobs(layers []v1.Descriptor) []blob {
 		if j.base.same {
 			b.from = j.base.ref.Context().RepositoryStr()
 		}
-		b.open = func(ctx context.Context) (io.ReadCloser, error) { return j.base.reg.blob(ctx, digest) }
+		b.open = func(ctx context.Context) (io.ReadCloser, error) { return j.base.open(ctx, digest) }
 		out = append(out, b)
 	}
 	return out

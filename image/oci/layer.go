@@ -125,8 +125,8 @@ func wrap(err error, doing string) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// withParents adds the folders that lead to the items, but for the top-level ones every image has or gets anyway, and
-// sorts.
+// withParents adds the folders that lead to the items, and sorts. Top-level folders are left alone: the base may have
+// one as a link.
 func withParents(items []item) []item {
 	have := map[string]bool{}
 	for _, it := range items {
@@ -134,11 +134,9 @@ func withParents(items []item) []item {
 	}
 	out := append([]item(nil), items...)
 	for _, it := range items {
-		for dir := path.Dir(it.name); dir != "." && dir != "/" && !have[dir]; dir = path.Dir(dir) {
+		for dir := path.Dir(it.name); strings.Contains(dir, "/") && !have[dir]; dir = path.Dir(dir) {
 			have[dir] = true
-			if dir != "opt" {
-				out = append(out, item{name: dir, dir: true})
-			}
+			out = append(out, item{name: dir, dir: true})
 		}
 	}
 	sort.Slice(out, func(i, j int) bool { return sortKey(out[i]) < sortKey(out[j]) })

@@ -8,6 +8,7 @@ package oci
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -28,6 +29,14 @@ type Config struct {
 	Username string
 	Password string
 }
+
+// String keeps the password out of logs.
+func (c Config) String() string {
+	return fmt.Sprintf("{insecure:%v username:%s}", c.Insecure, c.Username)
+}
+
+// GoString does so for %#v.
+func (c Config) GoString() string { return c.String() }
 
 // Options tune a Builder.
 type Options struct {

@@ -52,7 +52,6 @@ func listPart(target, source string) ([]item, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		// A file given by itself is a program unless it is Python.
 		return []item{{name: target, source: source, size: info.Size(), exec: info.Mode()&0o111 != 0}}, nil
 	}
 	var out []item
@@ -117,13 +116,14 @@ func (j *job) filesLayer(ctx context.Context, meter *uploadMeter) ([]named, erro
 	if len(j.parts.items) == 0 {
 		return nil, nil
 	}
-	items := j.parts.items
+	// An image without code has the working directory nevertheless.
+	items := append(slices.Clone(j.parts.items), item{name: strings.TrimPrefix(codeDir, "/"), dir: true})
 	if j.bytecode {
 		compiled, err := j.compileParts(ctx)
 		if err != nil {
 			return nil, err
 		}
-		items = append(slices.Clone(items), compiled...)
+		items = append(items, compiled...)
 	}
 	l, err := j.newLayer(ctx, "files", items)
 	if err != nil {

@@ -14,30 +14,38 @@ import (
 	"time"
 
 	"github.com/proa-ml/proa/image/driver"
+	"github.com/proa-ml/proa/internal/proc"
 )
 
-// command runs a program to its end and returns what it printed. Its environment is the options'.
-func (b *Builder) command(ctx context.Context, dir, stdin string, argv ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env = dir, b.options.Env
-	cmd.Stdin = strings.NewReader(stdin)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 5 * time.Second
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
-	if ctx.Err() != nil {
-		return "", ctx.Err()
+// command runs a program to its end and returns what it printed. When the context ends, so does the program, with all
+// that it started.
+func (b *Builder) command(ctx context.Context, dir string, argv ...string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
 	}
+	var out, errs bytes.Buffer
+	p, err := proc.Start(proc.Command{Args: argv, Dir: dir, Env: b.options.Env, Output: &out, Stderr: &errs, DieWithParent: true})
 	if err != nil {
-		return out.String(), &commandError{err: err, stderr: scrub(errs.String())}
+		return "", err
+	}
+	select {
+	case <-p.Done():
+	case <-ctx.Done():
+		p.Stop(2 * time.Second)
+	}
+	exit := p.Wait()
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	if exit.Code != 0 {
+		return out.String(), &commandError{code: exit.Code, stderr: scrub(errs.String())}
 	}
 	return out.String(), nil
 }
 
 // commandError is a program that failed, and what it had to say.
 type commandError struct {
-	err    error
+	code   int
 	stderr string
 }
 
@@ -45,10 +53,8 @@ func (e *commandError) Error() string {
 	if text := strings.TrimSpace(e.stderr); text != "" {
 		return text
 	}
-	return e.err.Error()
+	return fmt.Sprintf("exit code %d", e.code)
 }
-
-func (e *commandError) Unwrap() error { return e.err }
 
 // scrub takes credentials out of URLs.
 func scrub(text string) string {
@@ -61,7 +67,7 @@ func (j *job) compiles(ctx context.Context) bool {
 		return false
 	}
 	const probe = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
-	out, err := j.command(ctx, j.temp, "", j.r.Interpreter, "-I", "-S", "-c", probe)
+	out, err := j.command(ctx, j.temp, j.r.Interpreter, "-I", "-S", "-c", probe)
 	return err == nil && strings.TrimSpace(out) == "cpython "+j.r.Python
 }
 
@@ -69,9 +75,9 @@ func (j *job) compiles(ctx context.Context) bool {
 // fixed times, so the bytecode is bound to nothing (unchecked-hash). Packages' own tests aren't imported by anybody
 // and are left out. Files that don't compile are no error: they are templates, or for another Python.
 func (j *job) compile(ctx context.Context, root, target string) error {
-	_, err := j.command(ctx, j.temp, "", j.r.Interpreter, "-I", "-m", "compileall", "-qq", "-j", fmt.Sprint(workers()),
+	_, err := j.command(ctx, j.temp, j.r.Interpreter, "-I", "-m", "compileall", "-qq", "-j", fmt.Sprint(workers()),
 		"--invalidation-mode", "unchecked-hash", "-x", `[/\\]tests?[/\\]`, "-s", root, "-p", target, root)
-	var failed *exec.ExitError
+	var failed *commandError
 	if err != nil && !errors.As(err, &failed) {
 		return fmt.Errorf("compiling Python with %s: %w", j.r.Interpreter, err)
 	}
@@ -109,7 +115,7 @@ func (j *job) uv(ctx context.Context) ([]string, error) {
 	}
 	if j.r.Interpreter != "" {
 		module := []string{j.r.Interpreter, "-m", "uv"}
-		if _, err := j.command(ctx, j.temp, "", append(module, "--version")...); err == nil {
+		if _, err := j.command(ctx, j.temp, append(module, "--version")...); err == nil {
 			return module, nil
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,8 +33,12 @@ func (l locked) line() string {
 // resolve pins the requirements for the target.
 func (j *job) resolve(ctx context.Context, uv, requirements []string) ([]locked, error) {
 	j.p.Phase("resolving " + plural(len(requirements), "requirement"))
-	argv := append(slices.Clone(uv), "pip", "compile", "-", "--generate-hashes", "--no-header", "--no-annotate")
-	out, err := j.command(ctx, j.temp, strings.Join(requirements, "\n")+"\n", append(argv, j.target()...)...)
+	file := j.path("requirements.txt")
+	if err := os.WriteFile(file, []byte(strings.Join(requirements, "\n")+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("resolving the requirements: %w", err)
+	}
+	argv := append(slices.Clone(uv), "pip", "compile", file, "--generate-hashes", "--no-header", "--no-annotate")
+	out, err := j.command(ctx, j.temp, append(argv, j.target()...)...)
 	if err != nil {
 		return nil, j.explainUV(err, "resolve")
 	}
@@ -99,7 +104,7 @@ func (j *job) explainUV(err error, doing string) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	text := shorten(failed.Error())
+	text := shorten(strings.ReplaceAll(failed.Error(), j.temp+"/", ""))
 	for _, sign := range []string{"error sending request", "Failed to fetch", "dns error", "timed out", "Connection refused"} {
 		if strings.Contains(text, sign) {
 			return fmt.Errorf("%w: could not %s the requirements: the package index can't be reached: %s",
@@ -114,7 +119,7 @@ func (j *job) explainUV(err error, doing string) error {
 	return invalid(nil, "could not %s the requirements for Python %s on %s: %s\n%s", doing, j.r.Python, j.r.Platform, hint, text)
 }
 
-// shorten keeps the end of a long text, where the reason is.
+// shorten cuts a text that would fill the screen.
 func shorten(text string) string {
 	const most = 4000
 	text = strings.TrimSpace(text)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/proa-ml/proa/image/driver"
 )
 
 // tries is how often a request is made before its failure counts.
@@ -77,6 +79,9 @@ func (r retry) do(ctx context.Context, op func() error) error {
 
 func transient(err error) bool {
 	var terr *transport.Error
+	if errors.Is(err, driver.ErrUnavailable) {
+		return false // explained already, after enough tries
+	}
 	if errors.As(err, &terr) {
 		switch terr.StatusCode {
 		case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,

@@ -118,7 +118,7 @@ func (s *store) drop(kind, key string) { _ = os.Remove(filepath.Join(s.dir, kind
 
 // age removes what was not used for a long time, and remains of processes that were killed.
 func (s *store) age() {
-	for _, kind := range []string{"blobs", "environments", "entries", "groups", "pushed", "sums"} {
+	for _, kind := range []string{"blobs", "environments", "bases", "entries", "groups", "pushed", "sums"} {
 		s.removeOlder(filepath.Join(s.dir, kind), keep)
 	}
 	s.removeOlder(filepath.Join(s.dir, "tmp"), 24*time.Hour)
