@@ -1,0 +1,93 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/proa-ml/proa/artifact"
+	"github.com/proa-ml/proa/metadata/driver"
+	"github.com/proa-ml/proa/step"
+)
+
+// Objects reads objects of the artifact store; *artifact.Store does.
+type Objects interface {
+	Reader(ctx context.Context, key string) (io.ReadCloser, error)
+}
+
+var _ Objects = (*artifact.Store)(nil)
+
+// Attempt names the attempt whose log a step has: its own latest, or that of the run its result was taken from. It is
+// empty if there is none.
+type Attempt struct{ Run, Name string }
+
+// LogOf finds the attempt whose log belongs to a step. A step that was taken from a run that took it from another is
+// followed to where it ran.
+func LogOf(ctx context.Context, m driver.Reader, run, stepName string) (Attempt, error) {
+	for range 100 { // cached entries point at runs that ran, so one turn is usual
+		steps, err := m.Steps(ctx, run)
+		if err != nil {
+			return Attempt{}, fmt.Errorf("reading the steps of run %q: %w", run, err)
+		}
+		i := slices.IndexFunc(steps, func(s driver.Step) bool { return s.Name == stepName })
+		switch {
+		case i < 0:
+			return Attempt{}, fmt.Errorf("step %q of run %q: %w", stepName, run, driver.ErrNotFound)
+		case steps[i].AttemptName != "":
+			return Attempt{Run: run, Name: steps[i].AttemptName}, nil
+		case steps[i].CachedFrom == "" || steps[i].CachedFrom == run:
+			return Attempt{}, nil
+		}
+		run = steps[i].CachedFrom
+	}
+	return Attempt{}, nil
+}
+
+// CopyLog writes an attempt's log to w: the whole of it, or, while it is growing, what is stored so far (see
+// step.LogKey). An attempt that wrote nothing has an empty log.
+func CopyLog(ctx context.Context, objects Objects, a Attempt, w io.Writer) error {
+	if a.Name == "" {
+		return nil
+	}
+	whole := step.LogKey(a.Run, a.Name)
+	found, err := copyObject(ctx, objects, whole, w)
+	if found || err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		found, err := copyObject(ctx, objects, step.LogPartKey(a.Run, a.Name, n), w)
+		if err != nil {
+			return err
+		}
+		if !found && n > 0 {
+			return nil
+		}
+		if !found {
+			_, err := copyObject(ctx, objects, whole, w)
+			return err
+		}
+	}
+}
+
+func copyObject(ctx context.Context, objects Objects, key string, w io.Writer) (found bool, err error) {
+	r, err := objects.Reader(ctx, key)
+	if errors.Is(err, artifact.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading the log: %w", err)
+	}
+	_, err = io.Copy(w, r)
+	if closeErr := r.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return true, fmt.Errorf("reading the log: %w", err)
+	}
+	return true, nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
