@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -83,7 +84,7 @@ func kindOf(err error) error {
 		}
 	}
 	var response *awshttp.ResponseError
-	if errors.As(err, &response) {
+	if errors.As(err, &response) && response.HTTPStatusCode() > 0 {
 		return kindOfStatus(response.HTTPStatusCode())
 	}
 	switch {
@@ -144,7 +145,7 @@ func isNetwork(err error) bool {
 func isCertificate(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	return errors.As(err, &certificate) || errors.As(err, &record)
+	return errors.As(err, &certificate) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // shorten takes out of a long chain the part that helps.
@@ -156,9 +157,9 @@ func shorten(err error) string {
 		}
 		return api.ErrorCode() + ": " + api.ErrorMessage()
 	}
-	var send *smithyhttp.RequestSendError
-	if errors.As(err, &send) {
-		return send.Err.Error()
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Err.Error()
 	}
 	return err.Error()
 }

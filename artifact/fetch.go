@@ -55,6 +55,10 @@ func (s *Store) fetch(ctx context.Context, digest, dir string) (_ step.Manifest,
 	if err := s.fetchFiles(ctx, m.Files, temp); err != nil {
 		return m, err
 	}
+	// An empty folder has to go first; a full one can't.
+	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return m, err
+	}
 	return m, os.Rename(temp, dir)
 }
 
@@ -111,7 +115,7 @@ func (s *Store) fetchOnce(ctx context.Context, f step.File, root *os.Root) (err 
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(file, verify(content, f.Digest))
+	_, err = io.Copy(file, verify(contextReader{ctx, content}, f.Digest))
 	return errors.Join(err, file.Close())
 }
 
