@@ -33,3 +33,39 @@ type Harness struct {
 	// Patience bounds every wait; 0 means 30 seconds.
 	Patience time.Duration
 }
+
+// Run checks an orchestrator.
+func Run(t *testing.T, h Harness) {
+	if h.Patience <= 0 {
+		h.Patience = 30 * time.Second
+	}
+	if h.Dir == "" {
+		h.Dir = "/"
+	}
+	for _, tt := range []struct {
+		name string
+		test func(*world)
+	}{
+		{"Success", testSuccess},
+		{"Failure", testFailure},
+		{"KilledByItself", testSignal},
+		{"DataPassesFromStepToStep", testData},
+		{"StartTwice", testStartTwice},
+		{"StartAfterTheEnd", testStartAfterTheEnd},
+		{"WatchTellsOfThePast", testReplay},
+		{"WatchReportsUnknownNamesLost", testUnknown},
+		{"WatchesAreApart", testApart},
+		{"WatchEndsWithItsContext", testWatchEnds},
+		{"StopIsGraceful", testStop},
+		{"StopIsForcedInTheEnd", testForce},
+		{"StopBeforeAnythingHappened", testStopEarly},
+		{"StopOfNothing", testStopNothing},
+		{"Remove", testRemove},
+		{"TimeLimit", testTimeLimit},
+		{"LogsComeInOrder", testLogs},
+		{"Many", testMany},
+		{"Reopen", testReopen},
+	} {
+		t.Run(tt.name, func(t *testing.T) { tt.test(newWorld(t, h)) })
+	}
+}

@@ -19,6 +19,7 @@ type attempt struct {
 	driver.Attempt
 	status  driver.Status
 	process *process
+	stopped bool
 	log     backlog
 	stderr  tail
 }
@@ -108,7 +109,7 @@ func (o *Orchestrator) wait(at *attempt, p *process) {
 	defer o.mu.Unlock()
 	o.logger.Debug("attempt ended", "attempt", at.Name, "code", exit.Code)
 	o.running--
-	o.end(at, exit.Code, silence(exit, at.stderr.String()))
+	o.end(at, exit.Code, silence(exit, at.stopped, at.stderr.String()))
 	o.advance()
 }
 
@@ -120,12 +121,15 @@ func (o *Orchestrator) end(at *attempt, code int, failure *step.Failure) {
 }
 
 // silence explains the end of a launcher, in case that it left no outcome.
-func silence(exit proc.Exit, stderr string) *step.Failure {
+func silence(exit proc.Exit, stopped bool, stderr string) *step.Failure {
 	f := &step.Failure{Kind: step.FailureLost, Message: fmt.Sprintf("the launcher ended with exit code %d and without an outcome", exit.Code)}
 	if exit.Signal != 0 {
 		f.Message = fmt.Sprintf("the launcher was killed by signal %d (%v) before it stored an outcome", int(exit.Signal), exit.Signal)
 	}
-	if exit.Code == step.ExitUsage {
+	switch {
+	case stopped:
+		f.Kind = step.FailureCancelled
+	case exit.Code == step.ExitUsage:
 		f.Kind = step.FailureConfig
 	}
 	if last := lastLine(stderr); last != "" {

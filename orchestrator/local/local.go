@@ -156,6 +156,7 @@ func (o *Orchestrator) Stop(_ context.Context, name string, grace time.Duration)
 		o.unqueue(at)
 		o.end(at, -1, &step.Failure{Kind: step.FailureCancelled, Message: "stopped before it was started"})
 	default:
+		at.stopped = true
 		at.process.stop(grace)
 	}
 	return nil

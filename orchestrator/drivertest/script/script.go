@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/proa-ml/proa/spec"
 	"github.com/proa-ml/proa/step"
@@ -93,7 +94,7 @@ func (r *runner) do(verb, arg string) error {
 	case "ignore":
 		signal.Ignore(syscall.SIGTERM)
 		_, _ = fmt.Fprintln(r.stdout, Ready)
-		select {}
+		sleep()
 	default:
 		return fmt.Errorf("unknown action %q", verb)
 	}
@@ -126,7 +127,8 @@ func (r *runner) signal(arg string) error {
 	if err := syscall.Kill(os.Getpid(), syscall.Signal(n)); err != nil {
 		return err
 	}
-	select {}
+	sleep()
+	return nil
 }
 
 func (r *runner) copy(arg string) error {
@@ -154,4 +156,11 @@ func (r *runner) answer() error {
 		return err
 	}
 	return os.WriteFile(r.request.Result, data, 0o600)
+}
+
+// sleep never returns.
+func sleep() {
+	for {
+		time.Sleep(time.Hour)
+	}
 }

@@ -1,0 +1,3 @@
+package local_test
+
+func parent([]string) int { return 0 }
