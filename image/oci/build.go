@@ -42,6 +42,11 @@ type pushed struct {
 
 // Build makes the image and pushes it. What is in the registry already isn't made or moved again.
 func (b *Builder) Build(ctx context.Context, r driver.Request, p driver.Progress) (driver.Image, error) {
+	img, err := b.build(ctx, r, p)
+	return img, b.full(err)
+}
+
+func (b *Builder) build(ctx context.Context, r driver.Request, p driver.Progress) (driver.Image, error) {
 	temp, remove, err := b.cache.temp()
 	if err != nil {
 		return driver.Image{}, err

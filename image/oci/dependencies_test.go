@@ -209,3 +209,20 @@ func TestNoUV(t *testing.T) {
 		t.Errorf("progress = %q", rec.text())
 	}
 }
+
+func TestDiskFull(t *testing.T) {
+	dir := t.TempDir()
+	uv := filepath.Join(dir, "uv")
+	write(t, uv, "#!/bin/sh\necho 'error: failed to copy: No space left on device (os error 28)' >&2\nexit 2\n")
+	check(t, os.Chmod(uv, 0o755))
+	s := newServer(t)
+	pushBase(t, s.host+"/library/python:3-slim", "linux/amd64")
+	r := request(s, "")
+	r.Requirements, r.Python = []string{"six"}, "3.11"
+	o := oci.Options{CacheDir: t.TempDir(), UV: []string{uv}}
+	_, err := quick(t, o).Build(t.Context(), r, nil)
+	if err == nil || errors.Is(err, driver.ErrInvalid) || !strings.Contains(err.Error(), "no space is left") ||
+		!strings.Contains(err.Error(), o.CacheDir) {
+		t.Errorf("Build = %v, want it to name the full disk's folder", err)
+	}
+}

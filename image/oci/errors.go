@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"syscall"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -22,6 +24,17 @@ func invalid(cause error, format string, args ...any) error {
 	}
 	return fmt.Errorf("%w: %s: %w", driver.ErrInvalid, text, cause)
 }
+
+// full says that the disk is, in place of an error that only says what could not be written.
+func (b *Builder) full(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || err != nil && strings.Contains(err.Error(), noSpace) {
+		return fmt.Errorf("no space is left for the image cache in %s: free some, or delete that folder: %w", b.options.CacheDir, err)
+	}
+	return err
+}
+
+// noSpace is how uv's errors end when the disk is full.
+const noSpace = "No space left on device"
 
 // explain turns a failed exchange with a registry into words that name it, and say what to do.
 func explain(err error, repo name.Repository, doing string) error {

@@ -105,6 +105,9 @@ func (j *job) explainUV(err error, doing string) error {
 		return err
 	}
 	text := shorten(strings.ReplaceAll(failed.Error(), j.temp+"/", ""))
+	if strings.Contains(text, noSpace) {
+		return fmt.Errorf("could not %s the requirements: %s", doing, text)
+	}
 	for _, sign := range []string{"error sending request", "Failed to fetch", "dns error", "timed out", "Connection refused"} {
 		if strings.Contains(text, sign) {
 			return fmt.Errorf("%w: could not %s the requirements: the package index can't be reached: %s",
