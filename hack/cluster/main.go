@@ -83,7 +83,7 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	return errUsage
 }
 
-// open finds the directories: the state's, the cache's, and that of the components' sources.
+// open finds the directories.
 func open(printer *progress.Printer) (*cluster.Cluster, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
@@ -101,9 +101,9 @@ func open(printer *progress.Printer) (*cluster.Cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the cache directory: %w", err)
 	}
-	source, err := findSource()
+	dir, err := os.Getwd()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("finding the working directory: %w", err)
 	}
 	// Servers are kept in directories for administrators, which a user's path need not have.
 	path := os.Getenv("PATH") + ":/usr/local/sbin:/usr/sbin:/sbin"
@@ -113,28 +113,11 @@ func open(printer *progress.Printer) (*cluster.Cluster, error) {
 	return cluster.New(cluster.Options{
 		State:    state,
 		Cache:    filepath.Join(cache, "proa", "cluster"),
-		Source:   source,
+		Dir:      dir,
 		Env:      []string{"PATH=" + path, "HOME=" + home},
 		Now:      time.Now,
 		Progress: printer,
 	})
-}
-
-// findSource looks for the components' module in the working directory and those above it.
-func findSource() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("finding the working directory: %w", err)
-	}
-	for at := dir; ; at = filepath.Dir(at) {
-		source := filepath.Join(at, "hack", "cluster", "components")
-		if _, err := os.Stat(filepath.Join(source, "go.mod")); err == nil {
-			return source, nil
-		}
-		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("no hack/cluster/components in %s or above it: run this from within the repository", dir)
-		}
-	}
 }
 
 func up(ctx context.Context, c *cluster.Cluster, printer *progress.Printer, stdout io.Writer) error {

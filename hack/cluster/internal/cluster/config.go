@@ -20,7 +20,7 @@ import (
 type Options struct {
 	State    string // directory of everything that the cluster keeps
 	Cache    string // directory of what was built, shared by all clusters of a user
-	Source   string // directory of the Go module of the components
+	Dir      string // the repository, or a directory in it: there the sources of the components are
 	Env      []string
 	Now      func() time.Time
 	Progress *progress.Printer
@@ -30,7 +30,7 @@ type Options struct {
 type Cluster struct {
 	state    layout
 	cache    build.Cache
-	source   string
+	workdir  string
 	env      []string
 	now      func() time.Time
 	progress *progress.Printer
@@ -51,11 +51,24 @@ func New(options Options) (*Cluster, error) {
 	return &Cluster{
 		state:    layout(state),
 		cache:    build.Cache{Dir: options.Cache},
-		source:   options.Source,
+		workdir:  options.Dir,
 		env:      options.Env,
 		now:      options.Now,
 		progress: options.Progress,
 	}, nil
+}
+
+// findSource looks for the components' module in a directory and those above it.
+func findSource(dir string) (string, error) {
+	for at := dir; ; at = filepath.Dir(at) {
+		source := filepath.Join(at, "hack", "cluster", "components")
+		if _, err := os.Stat(filepath.Join(source, "go.mod")); err == nil {
+			return source, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("no hack/cluster/components in %s or above it: run this from within the repository", dir)
+		}
+	}
 }
 
 // A layout is the state directory: it knows where everything is in it.

@@ -44,9 +44,10 @@ type facts struct {
 	S3Key         string            `json:"s3Key"`
 	S3Secret      string            `json:"s3Secret"`
 	MySQLPassword string            `json:"mysqlPassword"`
-	Python        string            `json:"python"` // version in the base image
-	Kernel        map[string]string `json:"kernel"` // settings of the machine as they were before
-	Boot          string            `json:"boot"`   // the machine's boot in which the data was last in use
+	Version       string            `json:"version"` // of the components
+	Python        string            `json:"python"`  // version in the base image
+	Kernel        map[string]string `json:"kernel"`  // settings of the machine as they were before
+	Boot          string            `json:"boot"`    // the machine's boot in which the data was last in use
 	Complete      bool              `json:"complete"`
 }
 

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/proa-ml/proa/hack/cluster/internal/build"
 	"github.com/proa-ml/proa/hack/cluster/internal/cgroup"
 )
 
@@ -20,10 +19,6 @@ func (c *Cluster) Stop(ctx context.Context, name string) error {
 // Start starts one server again as it was: same data, same address.
 func (c *Cluster) Start(ctx context.Context, name string) error {
 	return c.withServer(ctx, name, func(f facts, s server) error {
-		version, err := build.SourceKey(c.source)
-		if err != nil {
-			return err
-		}
 		tree, err := cgroup.Open(f.group())
 		if err != nil {
 			return err
@@ -32,7 +27,7 @@ func (c *Cluster) Start(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		return (&starter{cluster: c, facts: f, version: version, group: group}).start(ctx, s)
+		return (&starter{cluster: c, facts: f, version: f.Version, group: group}).start(ctx, s)
 	})
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/proa-ml/proa/hack/cluster/internal/process"
 )
 
 const trialName = "proa-cluster-trial"
@@ -25,7 +27,7 @@ func (c *Cluster) tryPod(ctx context.Context, f facts) error {
 	}
 	ended := func(ctx context.Context, _ facts) error { return client.PodSucceeded(ctx, pods+"/"+trialName) }
 	if err := c.await(ctx, f, ended, 90*time.Second, nil); err != nil {
-		return fmt.Errorf("waiting for a trial pod: %w", err)
+		return fmt.Errorf("waiting for a trial pod: %w%s", err, c.obituary(f))
 	}
 	return client.Delete(ctx, pods+"/"+trialName)
 }
@@ -54,4 +56,17 @@ for target in [` + strings.Join(targets, ", ") + `]:
 			"containers": []object{{"name": "trial", "image": c.pythonImage(f), "command": []string{"python3", "-c", script}}},
 		},
 	}
+}
+
+// obituary tells of the servers that have ended, with the ends of their logs.
+func (c *Cluster) obituary(f facts) string {
+	var text strings.Builder
+	for _, server := range c.servers(f) {
+		if record, found := c.table().Find(server.name); found && record.Alive() {
+			continue
+		}
+		log := c.table().Log(server.name)
+		fmt.Fprintf(&text, "\n%s has ended; the end of its log, %s:\n%s", server.name, log, process.Tail(log, 10))
+	}
+	return text.String()
 }

@@ -98,13 +98,16 @@ func (c *Cluster) prepare(ctx context.Context) (parts, error) {
 		}
 	}
 	var p parts
-	var err error
-	if p.version, err = build.SourceKey(c.source); err != nil {
+	source, err := findSource(c.workdir)
+	if err != nil {
+		return parts{}, err
+	}
+	if p.version, err = build.SourceKey(source); err != nil {
 		return parts{}, err
 	}
 	tasks := []task{
 		{name: "components", run: c.saying("components built", func(ctx context.Context) (err error) {
-			p.components, err = c.cache.Components(ctx, c.source, p.version)
+			p.components, err = c.cache.Components(ctx, source, p.version)
 			return err
 		})},
 		{name: "pause", needs: []string{"components"}, run: func(ctx context.Context) (err error) {
@@ -175,7 +178,7 @@ func (c *Cluster) settle(ctx context.Context, p parts) (facts, error) {
 	if err != nil {
 		return facts{}, err
 	}
-	f.Python = p.pythonIs
+	f.Version, f.Python = p.version, p.pythonIs
 	if !f.Complete || f.Boot != boot {
 		// A first start that did not finish leaves nothing worth keeping; and data that is never synced does not outlive the machine.
 		return c.startOver(ctx, f)
@@ -232,7 +235,7 @@ func (c *Cluster) start(ctx context.Context, f facts, p parts) (changed bool, er
 	if err != nil {
 		return false, err
 	}
-	run := &starter{cluster: c, facts: f, version: p.version, group: group}
+	run := &starter{cluster: c, facts: f, version: f.Version, group: group}
 	var tasks []task
 	for _, server := range c.servers(f) {
 		tasks = append(tasks, task{name: server.name, needs: server.needs, run: func(ctx context.Context) error { return run.start(ctx, server) }})
