@@ -39,8 +39,9 @@ func Create(ctx context.Context, w driver.Writer, r driver.Run, opts *CreateOpti
 		o.Rand = rand.Reader
 	}
 	var err error
-	for range createTries {
-		if r, err = named(r, o); err != nil {
+	for try := range createTries {
+		now := o.Now().Add(time.Duration(try) * time.Microsecond)
+		if r, err = named(r, now, o.Rand); err != nil {
 			return driver.Run{}, err
 		}
 		if err = w.CreateRun(ctx, r); !errors.Is(err, driver.ErrConflict) {
@@ -54,12 +55,12 @@ func Create(ctx context.Context, w driver.Writer, r driver.Run, opts *CreateOpti
 }
 
 // named returns the run with an id, and the name and times that now gives it.
-func named(r driver.Run, o CreateOptions) (driver.Run, error) {
-	id, err := randomHex(o.Rand)
+func named(r driver.Run, now time.Time, source io.Reader) (driver.Run, error) {
+	id, err := randomHex(source)
 	if err != nil {
 		return r, err
 	}
-	now := o.Now().UTC().Truncate(time.Microsecond)
+	now = now.UTC().Truncate(time.Microsecond)
 	r.ID, r.Status, r.Created = id, string(Pending), now
 	r.Name = fmt.Sprintf("%s-%s-%06d", readable(r.Pipeline), now.Format("2006-01-02-15-04-05"), now.Nanosecond()/1000)
 	return r, nil
