@@ -53,6 +53,14 @@ def annotation_of(function: Callable[..., Any], name: str, step: str) -> Any:
     return hints[name]
 
 
+def argument_annotation(function: Callable[..., Any], name: str) -> Any:
+    """Return the annotation of an argument, resolved if it can be; None if there is none."""
+    try:
+        return annotation_of(function, name, "")
+    except PipelineError:
+        return None
+
+
 def declared_outputs(function: Callable[..., Any], step: str) -> Outputs:
     """Return the outputs that a step function declares; none if its return is not annotated or None."""
     annotation = annotation_of(function, "return", step)
@@ -124,7 +132,10 @@ def fits(value: Any, annotation: Any) -> bool:
         return isinstance(value, bool) or _is_numpy_bool(value)
     if getattr(wanted, "_is_protocol", False):
         return True
-    return isinstance(value, wanted)
+    try:
+        return isinstance(value, wanted)
+    except TypeError:  # a TypedDict, for one, can't be asked
+        return True
 
 
 def converted(value: Any, annotation: Any) -> Any:

@@ -33,9 +33,16 @@ class Digester:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._modules: Dict[Path, Optional[Module]] = {}
+        self._digests: Dict[Any, str] = {}
+        self._returns: Dict[Any, str] = {}
 
     def digest(self, thing: Any) -> str:
         """Return "sha256:…" of a function's or class's source."""
+        if thing not in self._digests:
+            self._digests[thing] = self._compute(thing)
+        return self._digests[thing]
+
+    def _compute(self, thing: Any) -> str:
         parts: Dict[str, str] = {}
         module = self._module_of(thing)
         name = thing.__qualname__.split(".")[0]
@@ -48,6 +55,11 @@ class Digester:
 
     def returns(self, function: Any) -> str:
         """Tell what a call of a function gives: "value", "generator", "coroutine" or "nothing"."""
+        if function not in self._returns:
+            self._returns[function] = self._look_for_returns(function)
+        return self._returns[function]
+
+    def _look_for_returns(self, function: Any) -> str:
         module = self._module_of(function)
         node = find_definition(module, function.__qualname__) if module else None
         if isinstance(node, ast.AsyncFunctionDef):

@@ -79,6 +79,7 @@ class Graph:
     def __init__(self, pipeline: str) -> None:
         self.pipeline = pipeline
         self.nodes: Dict[str, Node] = {}
+        self._counts: Dict[str, int] = {}
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -115,9 +116,11 @@ class Graph:
                 f"pipeline {self.pipeline!r} has two steps named {name!r}; "
                 'give one of the calls a name of its own: step(..., id="other")'
             )
-        base, count = name, 2
+        base, count = name, self._counts.get(name, 1)
         while name in self.nodes:
-            name, count = f"{base}_{count}", count + 1
+            count += 1
+            name = f"{base}_{count}"
+        self._counts[base] = count
         return Node(name, step, bool(explicit))
 
     def check(self) -> None:

@@ -21,7 +21,8 @@ def literal_problem(value: Any) -> Optional[str]:
         return _first("a dict with ", (literal_problem(item) for item in value.values()))
     kind = type(value)
     where = "" if kind.__module__ == "builtins" else kind.__module__ + "."
-    return f"a {where}{kind.__qualname__}"
+    article = "an" if not where and kind.__qualname__[0] in "aeiou" else "a"
+    return f"{article} {where}{kind.__qualname__}"
 
 
 def _first(prefix: str, problems: Any) -> Optional[str]:

@@ -149,7 +149,9 @@ def _as(kind: Any, value: Any, what: str) -> Any:
     if isinstance(value, kind):
         return value
     if not isinstance(value, Mapping):
-        raise PipelineError(f"{what}: {value!r} is a {type(value).__name__}; write {kind.__name__}(...) or a dict")
+        raise PipelineError(
+            f"{what}: {value!r} is of type {type(value).__name__}; write {kind.__name__}(...) or a dict"
+        )
     known = [name for name in kind.__init__.__annotations__ if name != "return"]
     _known(value, known, what)
     try:
@@ -167,7 +169,9 @@ def _known(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:
 def _strings(what: str, values: Any) -> None:
     for value in values or ():
         if not isinstance(value, str):
-            raise PipelineError(f"docker settings: {what} holds {value!r}, a {type(value).__name__}; write text")
+            raise PipelineError(
+                f"docker settings: {what} holds {value!r}, which is of type {type(value).__name__}; write text"
+            )
 
 
 def _filled(**fields: Any) -> Dict[str, Any]:

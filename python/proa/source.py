@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 from proa.errors import PipelineError
 
@@ -16,9 +16,15 @@ class Source:
     def __init__(self, root: Path, main: Path) -> None:
         self.root = root
         self.main = main
+        self._names: Dict[str, str] = {}
 
     def module_name(self, thing: Any) -> str:
         """Return the name that a function's or class's module is imported by, with the root on the path."""
+        if thing.__module__ not in self._names:
+            self._names[thing.__module__] = self._find_name(thing)
+        return self._names[thing.__module__]
+
+    def _find_name(self, thing: Any) -> str:
         module = sys.modules.get(thing.__module__)
         path = module_file(module)
         if path is None:

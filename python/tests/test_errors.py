@@ -28,7 +28,7 @@ def use(x: int, y: int = 0) -> int:
 CASES: Tuple[Tuple[str, str, str], ...] = (
     ("no steps", "pass", "pipeline 'p' has no steps; call functions with @step inside it"),
     ("set as argument", "use({1})", "step 'use': argument 'x' is a set, which can't be a parameter; pass a number"),
-    ("object in a list", "use([object()])", "argument 'x' is a list with a object, which can't be a parameter"),
+    ("object in a list", "use([object()])", "argument 'x' is a list with an object, which can't be a parameter"),
     ("not a number", "use(float('inf'))", "argument 'x' is the number inf, which can't be a parameter"),
     ("key", "use({1: 2})", "argument 'x' is a dict with a key of type int, which can't"),
     ("outputs in a list", "use([number()])", "is a list that holds outputs of steps; pass each output as an argument"),
@@ -56,13 +56,13 @@ CASES: Tuple[Tuple[str, str, str], ...] = (
     (
         "docker kind",
         "number.with_options(settings={'docker': 3})()",
-        "docker settings: 3 is a int; write DockerSettings(",
+        "docker settings: 3 is of type int; write DockerSettings(",
     ),
     ("settings kind", "number.with_options(settings=[1])()", "step 'number': settings is a list; write {\"docker\""),
     (
         "requirements",
         "number.with_options(settings={'docker': {'requirements': [1]}})()",
-        "requirements holds 1, a int",
+        "requirements holds 1, which is of type int; write text",
     ),
     (
         "no file",

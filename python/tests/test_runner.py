@@ -357,3 +357,37 @@ def test_the_environment_of_the_step_is_its_own(project: Project) -> None:
     attempt = project.attempt("run:s", outputs=["output"])
     assert attempt.result is not None and attempt.result["outputs"]["output"]["preview"] == "'False'"
     assert os.environ.get("PROA_REQUEST") is None
+
+
+def test_a_step_cannot_start_a_pipeline(project: Project) -> None:
+    project.write(
+        run="""
+            from proa import pipeline, step
+            @step
+            def s() -> None:
+                p()
+            @pipeline
+            def p():
+                s()
+        """
+    )
+    message = project.attempt("run:s").failure["message"]
+    assert message.startswith("step 's' called a pipeline, but a running step can't start one")
+
+
+def test_annotations_that_are_for_type_checkers_only(project: Project) -> None:
+    project.write(
+        run="""
+            from __future__ import annotations
+            from typing import TYPE_CHECKING, TypedDict
+            if TYPE_CHECKING:
+                from elsewhere import Number
+            class Row(TypedDict):
+                value: int
+            def s(x: Number) -> Row:
+                return {"value": x}
+        """
+    )
+    attempt = project.attempt("run:s", {"x": 1}, outputs=["output"])
+    assert attempt.code == 0 and attempt.result is not None, attempt.stderr
+    assert attempt.result["outputs"]["output"]["preview"] == "{'value': 1}"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, NoReturn
 
-from proa.annotations import annotation_of, concrete, converted, declared_outputs, fits, show, type_name
-from proa.errors import OutputError, ProaError
+from proa import pipelines
+from proa.annotations import argument_annotation, concrete, converted, declared_outputs, fits, show, type_name
+from proa.errors import OutputError, PipelineError, ProaError
 from proa.loading import resolve_type
 from proa.materializers import materializer_for, named_materializer
 from proa.materializers.registry import FALL_BACK
-from proa.runner.modules import Modules
+from proa.runner.modules import Modules, Nothing
 from proa.runner.request import Request, RequestInput, RequestOutput
 
 
@@ -33,14 +34,14 @@ def _function(found: Any) -> Callable[..., Any]:
 def _arguments(request: Request, function: Callable[..., Any], modules: Modules) -> Dict[str, Any]:
     arguments: Dict[str, Any] = {}
     for name, value in request.parameters.items():
-        arguments[name] = converted(value, annotation_of(function, name, request.step))
+        arguments[name] = converted(value, argument_annotation(function, name))
     for name, given in request.inputs.items():
         arguments[name] = _load(request, function, name, given, modules)
     return arguments
 
 
 def _load(request: Request, function: Callable[..., Any], name: str, given: RequestInput, modules: Modules) -> Any:
-    annotated = concrete(annotation_of(function, name, request.step)) or object
+    annotated = concrete(argument_annotation(function, name)) or object
     kind = resolve_type(given.type, modules.load, default=annotated)
     try:
         return named_materializer(given.materializer, modules.load).load(given.path, kind)
@@ -54,6 +55,7 @@ def _called(request: Request, function: Callable[..., Any], arguments: Dict[str,
     code = getattr(function, "__code__", None)
     positional = code.co_varnames[: code.co_posonlyargcount] if code is not None else ()
     first = [arguments.pop(name) for name in positional if name in arguments]
+    pipelines.intercept(lambda: _refuse(request.step))
     try:
         return function(*first, **arguments)
     except SystemExit as error:
@@ -64,6 +66,15 @@ def _called(request: Request, function: Callable[..., Any], arguments: Dict[str,
                 f"step {request.step!r} called sys.exit before it returned its outputs; return them instead"
             ) from error
         raise
+    finally:
+        pipelines.intercept(Nothing)
+
+
+def _refuse(step: str) -> NoReturn:
+    raise PipelineError(
+        f"step {step!r} called a pipeline, but a running step can't start one; call the step's functions as they are, "
+        'and put the pipeline call of a script under `if __name__ == "__main__"`'
+    )
 
 
 def _values(request: Request, function: Callable[..., Any], value: Any) -> List[Any]:
