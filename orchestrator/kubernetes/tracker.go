@@ -33,6 +33,8 @@ type tracked struct {
 	last  driver.Status
 	doubt *doubt
 	until time.Time
+	// disruption is what the cluster said it does to the pod, if it did.
+	disruption *step.Failure
 	// marked says that the attempt existed before the list under way was asked for.
 	marked bool
 }
@@ -155,13 +157,19 @@ func (t *tracker) gone(pod *corev1.Pod) {
 	t.tell(a, vanished(pod), nil)
 }
 
-// report takes in a status that came otherwise: through the completion channel, or from our own calls.
+// report takes in a status that came otherwise: through the completion channel, or from our own calls. A launcher that
+// was told to end can't know why; if the cluster said it of its pod, that goes with the outcome.
 func (t *tracker) report(s driver.Status) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if a, ok := t.attempts[s.Attempt]; ok {
-		t.tell(a, s, nil)
+	a, ok := t.attempts[s.Attempt]
+	if !ok {
+		return
 	}
+	if s.Outcome != nil && s.Outcome.Status == step.Cancelled && s.Failure == nil {
+		s.Failure = a.disruption
+	}
+	t.tell(a, s, nil)
 }
 
 // settle ends doubts whose time is over, and returns when to come again; zero if there is nothing to wait for.
@@ -198,6 +206,9 @@ func (t *tracker) observe(pod *corev1.Pod) {
 	}
 	a := t.get(pod.Name)
 	a.exists = true
+	if f := disruption(pod); f != nil {
+		a.disruption = f
+	}
 	o := observe(pod)
 	t.tell(a, o.status, o.doubt)
 }

@@ -212,3 +212,13 @@ func TestTrackerEndsAPodWhoseNodeIsSilent(t *testing.T) {
 	tr.settle()
 	expectTold(t, h, "attempt-1 running", "attempt-1 ended node-lost")
 }
+
+// A launcher that was told to end because its pod gives way reports a cancelled step; the cluster knows better.
+func TestTrackerTellsWhyAPodHadToGo(t *testing.T) {
+	tr, h, _ := trackerAt(t)
+	tr.set(savedPod(t, "running-preempted"))
+	cancelled := outcome("attempt-1")
+	cancelled.Outcome.Status = step.Cancelled
+	tr.report(cancelled)
+	expectTold(t, h, "attempt-1 running", "attempt-1 ended cancelled preempted")
+}
