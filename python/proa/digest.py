@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import sys
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from proa.source import Source, import_folders, module_file
+from proa.source import Source, file_of, import_folders
 from proa.syntax import (
     Imported,
     Module,
@@ -73,7 +72,7 @@ class Digester:
         return found
 
     def _module_of(self, thing: Any) -> Optional[Module]:
-        path = module_file(sys.modules.get(thing.__module__))
+        path = file_of(thing)
         return self._load(path, thing.__module__) if path else None
 
     def _load(self, path: Path, name: str) -> Optional[Module]:

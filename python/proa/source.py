@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Dict, List, Optional
 
 from proa.errors import PipelineError
@@ -25,8 +24,7 @@ class Source:
         return self._names[thing.__module__]
 
     def _find_name(self, thing: Any) -> str:
-        module = sys.modules.get(thing.__module__)
-        path = module_file(module)
+        path = file_of(thing)
         if path is None:
             raise PipelineError(
                 f"{thing.__qualname__!r} is defined in {thing.__module__!r}, which is no file; "
@@ -71,7 +69,7 @@ def find_source(function: Any) -> Source:
     Its root is the nearest folder above the executed script that holds ``.proa``, else the script's own folder.
     """
     main = main_file()
-    own = module_file(sys.modules.get(function.__module__))
+    own = file_of(function)
     if main is None or (own is not None and not _within(own, _root(main))):
         main = own
     if main is None:
@@ -83,12 +81,21 @@ def find_source(function: Any) -> Source:
 
 def main_file() -> Optional[Path]:
     """Return the executed script."""
-    return module_file(sys.modules.get("__main__"))
+    return _python_file(getattr(sys.modules.get("__main__"), "__file__", None))
 
 
-def module_file(module: Optional[ModuleType]) -> Optional[Path]:
-    """Return the file of a module, if it has one."""
-    name = getattr(module, "__file__", None)
+def file_of(thing: Any) -> Optional[Path]:
+    """Return the file that a function or class is defined in, if there is one.
+
+    A function knows better than sys.modules: under a profiler, ``__main__`` is the profiler there.
+    """
+    scope = getattr(thing, "__globals__", {})
+    if scope.get("__name__") == thing.__module__ and "__file__" in scope:
+        return _python_file(scope["__file__"])
+    return _python_file(getattr(sys.modules.get(thing.__module__), "__file__", None))
+
+
+def _python_file(name: Any) -> Optional[Path]:
     if not name or not str(name).endswith(".py"):
         return None
     path = Path(name).resolve()

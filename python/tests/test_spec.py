@@ -184,3 +184,11 @@ def test_an_output_of_an_earlier_run_is_an_input(project: Project) -> None:
         """
     )
     assert project.spec()["steps"][0]["inputs"] == {"x": {"artifact": digest}}
+
+
+def test_under_a_profiler(project: Project) -> None:
+    shutil.copy(HERE / "pipelines" / "minimal.py", project.root / "minimal.py")
+    plain = project.spec("minimal.py")
+    done = project.run(["-m", "cProfile", "minimal.py"], PROA_SPEC_ONLY=str(project.root / "spec.out"))
+    assert done.returncode == 0, done.stderr
+    assert json.loads((project.root / "spec.out").read_bytes()) == plain
