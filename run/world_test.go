@@ -1,18 +1,13 @@
 package run
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
 
-	"github.com/proa-ml/proa/artifact"
-	mdriver "github.com/proa-ml/proa/metadata/driver"
-	"github.com/proa-ml/proa/orchestrator"
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/plan"
 	"github.com/proa-ml/proa/step"
@@ -263,71 +258,3 @@ func (w *world) relist(s *sim) {
 		}
 	}
 }
-
-// errLost stands for a reply that didn't arrive; each store has its own word for it.
-func errLost(sentinel error) error { return fmt.Errorf("connection reset: %w", sentinel) }
-
-// faulty calls f with bad luck: the call doesn't arrive, or its reply doesn't.
-func faulty[T any](s *sim, sentinel error, f func() (T, error)) (T, error) {
-	var zero T
-	if s.world.now.Before(s.world.outage(sentinel)) || s.world.chance(s.faults) {
-		return zero, errLost(sentinel)
-	}
-	v, err := f()
-	if s.world.chance(s.faults) {
-		return zero, errLost(sentinel)
-	}
-	return v, err
-}
-
-// outage returns when the store of that sentinel is back: each is away for a while now and then.
-func (w *world) outage(sentinel error) time.Time {
-	second := w.now.Unix() % 60
-	away := map[error]int64{mdriver.ErrUnavailable: 10, artifact.ErrUnavailable: 25, orchestrator.ErrUnavailable: 40}[sentinel]
-	if second >= away && second < away+4 {
-		return w.now.Add(time.Second)
-	}
-	return time.Time{}
-}
-
-var errUnused = errors.New("the engine doesn't call this")
-
-// simOrchestrator is a coordinator's access to the world's orchestrator.
-type simOrchestrator struct{ *sim }
-
-var _ driver.Orchestrator = simOrchestrator{}
-
-func (o simOrchestrator) Start(_ context.Context, a driver.Attempt) error {
-	_, err := faulty(o.sim, orchestrator.ErrUnavailable, func() (any, error) {
-		o.checkStart(a)
-		o.known[a.Name] = true
-		o.world.start(a, o.fenced())
-		return nil, nil
-	})
-	return err
-}
-
-func (o simOrchestrator) Stop(_ context.Context, name string, _ time.Duration) error {
-	_, err := faulty(o.sim, orchestrator.ErrUnavailable, func() (any, error) {
-		o.checkStop(name)
-		if p := o.world.attempts[name]; p != nil {
-			o.world.after(o.world.some(time.Second), func() { o.world.kill(p) })
-		}
-		return nil, nil
-	})
-	return err
-}
-
-func (o simOrchestrator) Remove(_ context.Context, name string, _ bool) error {
-	_, err := faulty(o.sim, orchestrator.ErrUnavailable, func() (any, error) {
-		o.checkRemove(name)
-		delete(o.world.attempts, name)
-		return nil, nil
-	})
-	return err
-}
-
-func (simOrchestrator) Watch(context.Context, string, []string, driver.Events) error {
-	return errUnused
-}
-func (simOrchestrator) Close() error { return nil }
