@@ -54,6 +54,10 @@ def _fits_parquet(value: Any) -> bool:
         return False
     if type(value.index) is not pandas.RangeIndex:
         return False
-    return all(type(name) is str for name in value.columns) and all(
-        dtype.kind in "biuf" for dtype in value.dtypes if hasattr(dtype, "kind")
-    )
+    return all(type(name) is str for name in value.columns) and all(map(_fits_dtype, value.dtypes))
+
+
+def _fits_dtype(dtype: Any) -> bool:
+    import numpy
+
+    return isinstance(dtype, numpy.dtype) and (dtype.kind in "biu" or dtype in (numpy.float32, numpy.float64))
