@@ -1,0 +1,145 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestLocal runs pipelines on the built-in local stack, with the program and the SDK that the wheel installs.
+func TestLocal(t *testing.T) {
+	testscript.Run(t, scripts(t, "local"))
+}
+
+// TestKubernetes runs pipelines on a real cluster, with a real registry, S3 server and MySQL-compatible database.
+func TestKubernetes(t *testing.T) {
+	requireCluster(t)
+	pods := watchPods(t)
+	testscript.Run(t, scripts(t, "kubernetes"))
+	t.Cleanup(pods.print)
+}
+
+// TestOutages runs scripts that stop services of the throw-away cluster, so nothing else may run beside them.
+func TestOutages(t *testing.T) {
+	requireCluster(t)
+	if os.Getenv("PROA_CLUSTER_DIR") == "" {
+		t.Skip("services are stopped only on the throw-away cluster of hack/cluster; this is another one (PROA_CLUSTER_DIR is not set)")
+	}
+	testscript.Run(t, scripts(t, "outages"))
+}
+
+// scripts returns the parameters of the scripts in testdata/<folder>. Each script has a configuration, a data folder, a
+// namespace, a database and a prefix in the bucket of its own.
+func scripts(t *testing.T, folder string) testscript.Params {
+	venv := requireVenv(t)
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return testscript.Params{
+		Dir:                 filepath.Join("testdata", folder),
+		RequireExplicitExec: true,
+		Deadline:            deadline(t),
+		Setup: func(env *testscript.Env) error {
+			id := fmt.Sprintf("e2e-%d-%s", time.Now().UnixNano()%1e9, filepath.Base(env.WorkDir))
+			env.Setenv("ID", strings.ReplaceAll(strings.ToLower(id), "_", "-"))
+			env.Setenv("ROOT", root)
+			env.Setenv("PATH", strings.Join([]string{filepath.Join(venv, "bin"), filepath.Dir(os.Getenv("PROA_TEST_KUBECTL")), env.Getenv("PATH")}, string(os.PathListSeparator)))
+			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("PROA_CONFIG_DIR", filepath.Join(env.WorkDir, "config"))
+			env.Setenv("XDG_DATA_HOME", filepath.Join(env.WorkDir, "data"))
+			env.Setenv("XDG_CACHE_HOME", os.Getenv("XDG_CACHE_HOME"))
+			env.Setenv("PROA_CACHE_DIR", cacheDir(t))
+			for _, pair := range os.Environ() {
+				if strings.HasPrefix(pair, "PROA_TEST_") || strings.HasPrefix(pair, "KUBECONFIG=") || strings.HasPrefix(pair, "UV_") || strings.HasPrefix(pair, "PIP_") {
+					env.Vars = append(env.Vars, pair)
+				}
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"stack":   stack,
+			"waitfor": waitFor,
+			"service": service,
+		},
+	}
+}
+
+// deadline leaves time to clean up before the test binary itself runs out of it.
+func deadline(t *testing.T) time.Time {
+	d, ok := t.Deadline()
+	if !ok {
+		return time.Time{}
+	}
+	return d.Add(-20 * time.Second)
+}
+
+// cacheDir is shared by all scripts: layers are content-addressed.
+func cacheDir(t *testing.T) string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "proa")
+}
+
+// stack registers the Kubernetes stack of the script and makes it the active one.
+func stack(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: stack")
+	}
+	v := func(name string) string { return ts.Getenv("PROA_TEST_" + name) }
+	id := ts.Getenv("ID")
+	for _, command := range [][]string{
+		{"container-registry", "register", "reg", "--flavor=default", "--uri=" + v("REGISTRY")},
+		{"artifact-store", "register", "s3", "--flavor=s3", "--path=s3://" + v("S3_BUCKET") + "/" + id, "--endpoint=" + v("S3_ENDPOINT"),
+			"--region=" + v("S3_REGION"), "--path_style=true", "--key=" + v("S3_KEY"), "--secret=" + v("S3_SECRET")},
+		{"metadata-store", "register", "db", "--flavor=mysql", "--host=" + v("MYSQL_HOST"), "--port=" + v("MYSQL_PORT"),
+			"--database=" + strings.ReplaceAll(id, "-", "_"), "--username=" + v("MYSQL_USER"), "--password=" + v("MYSQL_PASSWORD")},
+		{"orchestrator", "register", "k8s", "--flavor=kubernetes", "--kubernetes_context=" + v("CONTEXT"), "--kubernetes_namespace=" + id},
+		{"image-builder", "register", "base", "--flavor=oci", "--parent_image=" + v("PARENT_IMAGE")},
+		{"stack", "register", "k8s", "-o", "k8s", "-m", "db", "-a", "s3", "-c", "reg", "-i", "base"},
+		{"stack", "set", "k8s"},
+	} {
+		ts.Check(ts.Exec("proa", command...))
+	}
+	ts.Defer(func() { _ = ts.Exec("kubectl", "delete", "namespace", id, "--wait=false", "--ignore-not-found") })
+}
+
+// waitFor runs a command again and again until it succeeds.
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: waitfor duration command [argument ...]")
+	}
+	limit, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	for until := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
+		if err = ts.Exec(args[1], args[2:]...); err == nil {
+			return
+		}
+		if time.Now().After(until) {
+			ts.Fatalf("%s did not succeed within %s: %v", strings.Join(args[1:], " "), limit, err)
+		}
+	}
+}
+
+// service stops or starts a service of the throw-away cluster.
+func service(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: service stop|start name")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", "run", "./hack/cluster", args[0], args[1])
+	cmd.Dir = ts.Getenv("ROOT")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		ts.Fatalf("hack/cluster %s %s: %v\n%s", args[0], args[1], err, out)
+	}
+}
