@@ -66,6 +66,12 @@ func (l *launcher) startRunner(out *output) (*proc.Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A missing folder would be reported as a missing program.
+	if info, err := os.Stat(l.inv.Dir); err != nil {
+		return nil, fmt.Errorf("its folder: %w", err)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("its folder %s is none", l.inv.Dir)
+	}
 	return proc.Start(proc.Command{
 		Path: path, Args: l.inv.Command, Dir: l.inv.Dir, Env: environ,
 		Output: out, Orphans: true, DieWithParent: true,

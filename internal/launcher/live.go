@@ -36,7 +36,9 @@ func (v *live) add(p []byte) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.data = append(v.data, p...)
-	if extra := len(v.data) - maxLive; extra > 0 {
+	if len(v.data) > maxLive {
+		// More than has to go goes, so that it isn't moved again with every write.
+		extra := len(v.data) - maxLive/2
 		v.offset += int64(extra)
 		v.data = slices.Clone(v.data[extra:])
 	}

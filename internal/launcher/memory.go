@@ -21,6 +21,9 @@ type memory struct {
 // nothing is ever counted.
 func openMemory(root fs.FS) *memory {
 	m := &memory{root: root}
+	if root == nil {
+		return m
+	}
 	for _, file := range counters(root) {
 		if n, ok := m.count(file); ok {
 			m.file, m.before = file, n

@@ -137,7 +137,7 @@ func (o *Orchestrator) advance() {
 		o.launch(at)
 	}
 	for _, at := range o.queue {
-		reason := fmt.Sprintf("waiting for a free slot: %d steps run at once on this machine", o.parallelism)
+		reason := fmt.Sprintf("waiting for a free slot (at most %d at once on this machine)", o.parallelism)
 		if at.status.Reason != reason {
 			at.status.Reason = reason
 			o.report(at)
