@@ -50,5 +50,8 @@ func (s *Store) remedy(err error) string {
 	case isCertificate(err):
 		return "; check whether the endpoint is http:// or https://, and that its certificate is trusted here"
 	}
+	if s.root == "" {
+		return "; check that the endpoint is an S3 server's"
+	}
 	return ""
 }

@@ -31,6 +31,9 @@ var (
 	ErrCorrupt = errors.New("the stored content is damaged")
 )
 
+// errNoCredentials: none were given, and the machine has none either.
+var errNoCredentials = errors.New("no credentials were found")
+
 // Transient reports whether the call that gave err may succeed later without anybody's doing.
 func Transient(err error) bool { return errors.Is(err, ErrUnavailable) }
 
@@ -78,16 +81,23 @@ func (s *Store) wrap(ctx context.Context, doing string, err error) error {
 // kindOf returns the sentinel that err amounts to, or nil.
 func kindOf(err error) error {
 	var api smithy.APIError
-	if errors.As(err, &api) {
+	if errors.As(err, &api) && !errors.Is(err, errNoCredentials) {
 		if kind := kindOfCode(api.ErrorCode()); kind != nil {
 			return kind
 		}
+		// The reply to a HEAD has no body to hold a code, so its code is made of the status. In any other reply that
+		// means that it isn't S3's, and absence must not be believed of it.
+		if api.ErrorCode() == "NotFound" && isHead(err) {
+			return ErrNotFound
+		}
 	}
 	var response *awshttp.ResponseError
-	if errors.As(err, &response) && response.HTTPStatusCode() > 0 {
+	if errors.As(err, &response) && response.HTTPStatusCode() > 0 && !errors.Is(err, errNoCredentials) {
 		return kindOfStatus(response.HTTPStatusCode())
 	}
 	switch {
+	case errors.Is(err, errNoCredentials):
+		return kindOfCredentials(err)
 	case gcerrors.Code(err) == gcerrors.NotFound, errors.Is(err, os.ErrNotExist):
 		return ErrNotFound
 	case errors.Is(err, os.ErrPermission), gcerrors.Code(err) == gcerrors.PermissionDenied:
@@ -105,10 +115,10 @@ func kindOfCode(code string) error {
 	switch code {
 	case "NoSuchBucket":
 		return ErrNoBucket
-	case "NoSuchKey", "NotFound":
+	case "NoSuchKey":
 		return ErrNotFound
 	case "AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
-		"InvalidSecurity", "AccountProblem", "AllAccessDisabled", "RequestTimeTooSkewed", "AuthorizationHeaderMalformed":
+		"InvalidSecurity", "XAdminUserNotFound", "AccountProblem", "AllAccessDisabled", "RequestTimeTooSkewed", "AuthorizationHeaderMalformed":
 		return ErrDenied
 	case "SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "ThrottlingException",
 		"RequestLimitExceeded", "TooManyRequests", "OperationAborted", "ConditionalRequestConflict":
@@ -117,16 +127,20 @@ func kindOfCode(code string) error {
 	return nil
 }
 
+func isHead(err error) bool {
+	var operation *smithy.OperationError
+	return errors.As(err, &operation) && operation.Operation() == "HeadObject"
+}
+
 // isConflict reports a conditional write that lost a race which nobody has won yet.
 func isConflict(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == "ConditionalRequestConflict"
 }
 
+// kindOfStatus is for replies without a known code. A mere 404 is not ErrNotFound; see kindOf.
 func kindOfStatus(status int) error {
 	switch {
-	case status == http.StatusNotFound:
-		return ErrNotFound
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return ErrDenied
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status == http.StatusConflict,
@@ -134,6 +148,18 @@ func kindOfStatus(status int) error {
 		return ErrUnavailable
 	}
 	return nil
+}
+
+// kindOfCredentials tells a role's service that is away from credentials that aren't there.
+func kindOfCredentials(err error) error {
+	var operation *smithy.OperationError
+	var response *awshttp.ResponseError
+	for e := err; errors.As(e, &operation); e = operation.Unwrap() {
+		if operation.Service() == "STS" && (isNetwork(operation) || (errors.As(operation, &response) && response.HTTPStatusCode() >= 500)) {
+			return ErrUnavailable
+		}
+	}
+	return ErrDenied
 }
 
 func isNetwork(err error) bool {
@@ -150,6 +176,9 @@ func isCertificate(err error) bool {
 
 // shorten takes out of a long chain the part that helps.
 func shorten(err error) string {
+	if errors.Is(err, errNoCredentials) {
+		return errNoCredentials.Error()
+	}
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		if api.ErrorMessage() == "" {

@@ -117,6 +117,7 @@ func TestErrors(t *testing.T) {
 		"too many":     {429, "TooManyRequests", artifact.ErrUnavailable, "server runs"},
 		"internal":     {500, "InternalError", artifact.ErrUnavailable, "server runs"},
 		"gateway":      {502, "", artifact.ErrUnavailable, "server runs"},
+		"not S3":       {404, "", nil, "is an S3 server's"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server.hook(func(w http.ResponseWriter, _ *http.Request) bool {
@@ -125,14 +126,13 @@ func TestErrors(t *testing.T) {
 			}, nil)
 			s := server.open(t)
 			err := s.Check(t.Context())
-			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.remedy) || strings.Contains(err.Error(), s3Secret) {
+			if (c.want != nil && !errors.Is(err, c.want)) || !strings.Contains(err.Error(), c.remedy) || strings.Contains(err.Error(), s3Secret) {
 				t.Errorf("Check: got %v, want %v with %q", err, c.want, c.remedy)
 			}
 			_, err = s.Get(t.Context(), "key")
-			if !errors.Is(err, c.want) || (c.want != artifact.ErrNotFound && errors.Is(err, artifact.ErrNotFound)) {
+			if err == nil || (c.want != nil && !errors.Is(err, c.want)) || errors.Is(err, artifact.ErrNotFound) {
 				t.Errorf("Get: got %v, want %v", err, c.want)
 			}
-			t.Log(err)
 		})
 	}
 }
@@ -149,7 +149,42 @@ func TestServerGone(t *testing.T) {
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("it took %v to notice", took)
 	}
-	t.Log(err)
+}
+
+// TestNotS3 has an endpoint that answers, and is something else. Nothing may be believed to be absent because of it.
+func TestNotS3(t *testing.T) {
+	server := startS3(t)
+	s := server.open(t)
+	a := save(t, s, makeFolder(t))
+	server.hook(func(w http.ResponseWriter, r *http.Request) bool {
+		http.NotFound(w, r)
+		return true
+	}, nil)
+	_, get := s.Get(t.Context(), "key")
+	_, exists := s.Exists(t.Context(), a.Digest)
+	for what, err := range map[string]error{"Get": get, "Exists": exists, "Check": s.Check(t.Context())} {
+		if err == nil || errors.Is(err, artifact.ErrNotFound) {
+			t.Errorf("%s: got %v, want an error other than ErrNotFound", what, err)
+		}
+	}
+}
+
+// TestNoCredentials has neither the options nor the machine hold any.
+func TestNoCredentials(t *testing.T) {
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ROLE_ARN",
+		"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"} {
+		t.Setenv(name, "")
+	}
+	nowhere := filepath.Join(t.TempDir(), "none")
+	t.Setenv("AWS_CONFIG_FILE", nowhere)
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", nowhere)
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	cfg := startS3(t).config("")
+	cfg.Options["key"], cfg.Options["secret"] = "", ""
+	err := openStore(t, cfg).Check(t.Context())
+	if !errors.Is(err, artifact.ErrDenied) || !strings.Contains(err.Error(), "no credentials were found; check the store's key") {
+		t.Errorf("got %v, want ErrDenied", err)
+	}
 }
 
 // TestSilentServer has a server that takes connections and never answers.

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/s3blob"
 )
@@ -51,6 +52,7 @@ func openS3Bucket(ctx context.Context, bucket string, options map[string]string)
 		o.UsePathStyle = pathStyle
 		o.HTTPClient = &http.Client{Transport: s3Transport()}
 		o.Retryer = s3Retryer()
+		o.Logger = logging.Nop{}
 		// Everything that is read is checked against its digest anyway.
 		o.DisableLogOutputChecksumValidationSkipped = true
 		if endpoint != "" {
@@ -105,7 +107,7 @@ func s3Config(ctx context.Context, options map[string]string) (aws.Config, error
 	if key != "" && region != "" {
 		return aws.Config{Region: region, Credentials: credentials.NewStaticCredentialsProvider(key, secret, options["token"])}, nil
 	}
-	load := []func(*config.LoadOptions) error{config.WithDefaultRegion("us-east-1")}
+	load := []func(*config.LoadOptions) error{config.WithDefaultRegion("us-east-1"), config.WithLogger(logging.Nop{})}
 	if region != "" {
 		load = append(load, config.WithRegion(region))
 	}
@@ -119,7 +121,19 @@ func s3Config(ctx context.Context, options map[string]string) (aws.Config, error
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("reading the machine's AWS configuration: %w", err)
 	}
+	cfg.Credentials = ambient{cfg.Credentials}
 	return cfg, nil
+}
+
+// ambient are the machine's credentials; it marks the error that there are none.
+type ambient struct{ aws.CredentialsProvider }
+
+func (a ambient) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	c, err := a.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		return c, fmt.Errorf("%w: %w", errNoCredentials, err)
+	}
+	return c, nil
 }
 
 // s3Retryer tries again soon and not often, and never after a timeout, so that the caller learns of an outage.
