@@ -6,24 +6,52 @@ import (
 	imagedriver "github.com/proa-ml/proa/image/driver"
 	metadatadriver "github.com/proa-ml/proa/metadata/driver"
 	orchestratordriver "github.com/proa-ml/proa/orchestrator/driver"
-	"github.com/proa-ml/proa/plan"
 	"github.com/proa-ml/proa/stack"
 	"github.com/proa-ml/proa/step"
 )
 
-// Opener opens the components of a validated stack. Opening contacts what it has to and no more.
+// Opener opens the components of a validated stack.
 type Opener interface {
-	// Artifacts says how to open the artifact store.
+	// Artifacts says how to open the artifact store; artifact.Open takes it.
 	Artifacts(s stack.Resolved) (step.Store, error)
+	// Metadata connects to the metadata store.
 	Metadata(ctx context.Context, s stack.Resolved) (metadatadriver.Store, error)
-	// Images returns the stack's builder and the repository to push to.
+	// Images returns the stack's image builder and the repository to push to. It contacts nothing.
 	Images(s stack.Resolved) (builder imagedriver.Builder, repository string, err error)
-	// Target says what to plan for.
-	Target(s stack.Resolved) (plan.Target, error)
-	// Local opens an orchestrator that runs in this process; ok is false if the stack's is a remote one.
-	Local(s stack.Resolved, access step.Access) (o orchestratordriver.Orchestrator, ok bool, err error)
-	// Remote opens the client's side of a remote orchestrator.
-	Remote(s stack.Resolved) (Remote, error)
+	// Local makes an orchestrator that runs in this process.
+	Local(s stack.Resolved, p Process) (orchestratordriver.Orchestrator, error)
+	// Remote makes the client's side of a remote orchestrator. It contacts nothing.
+	Remote(p Place) (Remote, error)
+	// Coordinator reads what the process of a coordinator was given where it runs.
+	Coordinator() (Coordinator, error)
+}
+
+// Process is what a local orchestrator needs of the process it runs in.
+type Process struct {
+	// Launcher is the path of proa-step, Dir a folder for temporary files.
+	Launcher, Dir string
+	Access        step.Access
+}
+
+// Place is where the runs of a stack are. Context and Namespace are empty for a local one.
+type Place struct {
+	Flavor, Context, Namespace string
+}
+
+// Place says where the runs of a stack are.
+func (c Catalogue) Place(s stack.Resolved) Place {
+	orchestrator := s.Components[stack.Orchestrator]
+	settings, err := c.Settings(orchestrator)
+	if err != nil {
+		return Place{Flavor: orchestrator.Flavor}
+	}
+	return Place{orchestrator.Flavor, settings["kubernetes_context"], settings["kubernetes_namespace"]}
+}
+
+// Remote says whether runs of a place outlive the client.
+func (c Catalogue) Remote(p Place) bool {
+	f, err := c.Find(stack.Orchestrator, p.Flavor)
+	return err == nil && f.Remote
 }
 
 // Remote is the client's side of an orchestrator whose coordinator runs elsewhere.
@@ -32,10 +60,12 @@ type Remote interface {
 	Check(ctx context.Context) error
 	// Submit starts the coordinator of a run. Submitting a run again changes nothing.
 	Submit(ctx context.Context, s Submission) error
-	// Follow passes on the coordinator's output from its beginning, line by line, until the coordinator has ended or ctx
-	// has. notice is told why nothing comes.
-	Follow(ctx context.Context, run string, line func([]byte), notice func(string)) error
-	// Sweep removes all that a run left behind.
+	// Follow passes on the coordinator's output from its beginning, until the coordinator has ended, ctx has, or line
+	// returns an error; io.EOF ends it without one. waiting is told why nothing comes.
+	Follow(ctx context.Context, run string, line func([]byte) error, waiting func(string)) error
+	// Finish removes what a run that has ended leaves behind.
+	Finish(ctx context.Context, run string) error
+	// Sweep removes all that a run has there, also if it still runs.
 	Sweep(ctx context.Context, run string) error
 }
 
@@ -51,17 +81,13 @@ type Submission struct {
 	Store step.Store
 }
 
-// Place is where the runs of a remote stack are.
-type Place struct {
-	Flavor, Context, Namespace string
-}
-
-// Place says where the runs of a stack are.
-func (c Catalogue) Place(s stack.Resolved) Place {
-	orchestrator := s.Components[stack.Orchestrator]
-	settings, err := c.Settings(orchestrator)
-	if err != nil {
-		return Place{Flavor: orchestrator.Flavor}
-	}
-	return Place{orchestrator.Flavor, settings["kubernetes_context"], settings["kubernetes_namespace"]}
+// Coordinator is what the process of a coordinator was given.
+type Coordinator struct {
+	Run string
+	// Holder names the process in the run's lease; it stays the same when the process is started again.
+	Holder string
+	// Config is what was submitted.
+	Config []byte
+	// Open makes the orchestrator.
+	Open func(ctx context.Context) (orchestratordriver.Orchestrator, error)
 }

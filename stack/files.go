@@ -24,6 +24,9 @@ func (f Files) Path() string { return filepath.Join(f.Dir, "stacks.yaml") }
 // Load reads the config. Without a file there is the built-in stack alone.
 func (f Files) Load() (*Config, error) {
 	config := NewConfig(f.BuiltIn)
+	if f.Dir == "" {
+		return nil, Mistake("set HOME or PROA_CONFIG_DIR", "there is no place for proa's configuration: HOME is not set")
+	}
 	data, err := os.ReadFile(f.Path())
 	if errors.Is(err, fs.ErrNotExist) {
 		return config, nil
@@ -40,6 +43,10 @@ func (f Files) Load() (*Config, error) {
 // Update loads the config, lets change alter it, and writes it, all under a lock that other processes respect. When
 // change fails nothing is written.
 func (f Files) Update(change func(*Config) error) error {
+	if f.Dir == "" {
+		_, err := f.Load()
+		return err
+	}
 	if err := os.MkdirAll(f.Dir, 0o700); err != nil {
 		return Mistake("choose another folder with PROA_CONFIG_DIR", "making the config folder: %v", err)
 	}

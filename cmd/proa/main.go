@@ -32,14 +32,7 @@ func run(ctx context.Context) int {
 
 // newKit is the one place that looks at the process's surroundings.
 func newKit() (*kit.Kit, error) {
-	configDir, err := kit.ConfigDir(os.Getenv)
-	if err != nil {
-		return nil, err
-	}
-	dataDir, err := kit.DataDir(os.Getenv)
-	if err != nil {
-		return nil, err
-	}
+	configDir, dataDir := kit.ConfigDir(os.Getenv), kit.DataDir(os.Getenv)
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil, err
@@ -48,24 +41,31 @@ func newKit() (*kit.Kit, error) {
 	if err != nil {
 		return nil, err
 	}
+	catalogue := standard.Catalogue(standard.Kubeconfig(os.Getenv))
 	return &kit.Kit{
 		Streams: kit.Streams{
 			In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 			OutTerminal: term.IsTerminal(int(os.Stdout.Fd())), ErrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
-			Width: width,
+			Size: size,
 		},
 		Env: os.Getenv, Environ: os.Environ(), Now: time.Now, Rand: rand.Reader,
 		Dir: dir, Executable: executable, Version: cli.Version,
 		Files:     stack.Files{Dir: configDir, BuiltIn: standard.BuiltIn(dataDir)},
-		Catalogue: standard.Catalogue(standard.Kubeconfig(os.Getenv)),
+		Catalogue: catalogue,
+		Opener: standard.Opener{
+			Catalogue: catalogue, Env: os.Getenv, Environ: os.Environ(), Now: time.Now, Rand: rand.Reader,
+			CacheDir: func() (string, error) { return kit.CacheDir(os.Getenv) },
+		},
+		Exec: syscall.Exec, TrustRoots: func() {},
 	}, nil
 }
 
-func width() int {
-	for _, file := range []*os.File{os.Stdout, os.Stderr} {
-		if columns, _, err := term.GetSize(int(file.Fd())); err == nil {
-			return columns
+// size is the terminal's size: that of the first stream that is one.
+func size() (columns, rows int) {
+	for _, file := range []*os.File{os.Stderr, os.Stdout} {
+		if columns, rows, err := term.GetSize(int(file.Fd())); err == nil {
+			return columns, rows
 		}
 	}
-	return 0
+	return 80, 24
 }

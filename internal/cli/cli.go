@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/proa-ml/proa/internal/cli/artifacts"
 	"github.com/proa-ml/proa/internal/cli/component"
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/internal/cli/launch"
+	"github.com/proa-ml/proa/internal/cli/runs"
 	"github.com/proa-ml/proa/internal/cli/setup"
 	"github.com/proa-ml/proa/internal/cli/stacks"
 	"github.com/proa-ml/proa/stack"
@@ -46,7 +49,8 @@ func newRoot(k *kit.Kit) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fault.New(fault.Usage, fmt.Sprintf("see `%s --help`", cmd.CommandPath()), "%w", err)
 	})
-	root.AddCommand(setup.NewInit(k), setup.NewVersion(k), setup.NewIntegration(k), stacks.New(k))
+	root.AddCommand(setup.NewInit(k), setup.NewVersion(k), setup.NewIntegration(k), stacks.New(k),
+		launch.NewRun(k), launch.NewSpec(k), launch.NewPlan(k), launch.NewCoordinate(k), runs.New(k), artifacts.New(k))
 	for _, kind := range stack.Kinds() {
 		root.AddCommand(component.New(k, kind))
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/proa-ml/proa/flavor"
 	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/internal/cli/progress"
 	"github.com/proa-ml/proa/stack"
 )
 
@@ -22,8 +23,8 @@ type Streams struct {
 	Out, Err io.Writer
 	// OutTerminal and ErrTerminal say whether a person looks at the stream through a terminal.
 	OutTerminal, ErrTerminal bool
-	// Width is the terminal's width in columns; 0 means unbounded.
-	Width func() int
+	// Size is the terminal's size; nil means unbounded.
+	Size func() (columns, rows int)
 }
 
 // Kit is what commands are made with.
@@ -42,6 +43,19 @@ type Kit struct {
 	Opener          flavor.Opener
 	// Interrupts receives every Ctrl-C and SIGTERM. Commands that end in their own way listen to it; the others end by ctx.
 	Interrupts <-chan os.Signal
+	// Exec replaces this process by another program.
+	Exec func(program string, argv, environ []string) error
+	// TrustRoots makes the process trust the usual authorities where the system has no list of its own, as in an image
+	// without files.
+	TrustRoots func()
+}
+
+// View makes the view of a run for this terminal.
+func (k *Kit) View() *progress.View {
+	live := k.ErrTerminal && k.Env("TERM") != "dumb" && k.Env("CI") == ""
+	return progress.New(k.Err, progress.Options{
+		Live: live, Color: live && k.Env("NO_COLOR") == "", Size: k.Size, Now: k.Now,
+	})
 }
 
 // Statusf tells the user something that is not data.
@@ -130,30 +144,36 @@ func (k *Kit) resolve() (stack.Resolved, error) {
 	return resolved, nil
 }
 
-// ConfigDir is where stacks are kept.
-func ConfigDir(env func(string) string) (string, error) {
+// ConfigDir is where stacks are kept; empty if there is no such place.
+func ConfigDir(env func(string) string) string {
 	return xdg(env, "PROA_CONFIG_DIR", "XDG_CONFIG_HOME", ".config")
 }
 
-// DataDir is where the built-in stack keeps its data.
-func DataDir(env func(string) string) (string, error) {
+// DataDir is where the built-in stack keeps its data; empty if there is no such place.
+func DataDir(env func(string) string) string {
 	return xdg(env, "PROA_DATA_DIR", "XDG_DATA_HOME", ".local/share")
 }
 
 // CacheDir is where what can be made again is kept.
 func CacheDir(env func(string) string) (string, error) {
-	return xdg(env, "PROA_CACHE_DIR", "XDG_CACHE_HOME", ".cache")
+	dir := xdg(env, "PROA_CACHE_DIR", "XDG_CACHE_HOME", ".cache")
+	if dir == "" {
+		return "", fault.New(fault.Configuration, "set HOME or PROA_CACHE_DIR", "there is no place for proa's cache: HOME is not set")
+	}
+	return dir, nil
 }
 
-func xdg(env func(string) string, own, standard, home string) (string, error) {
+func xdg(env func(string) string, own, standard, home string) string {
 	if dir := env(own); dir != "" {
-		return filepath.Abs(dir)
+		if absolute, err := filepath.Abs(dir); err == nil {
+			return absolute
+		}
 	}
 	if dir := env(standard); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "proa"), nil
+		return filepath.Join(dir, "proa")
 	}
 	if dir := env("HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, home, "proa"), nil
+		return filepath.Join(dir, home, "proa")
 	}
-	return "", fault.New(fault.Configuration, "set HOME or "+own, "there is no place for proa's files: HOME is not set")
+	return ""
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
@@ -58,8 +57,8 @@ func Print(streams kit.Streams, format Format, value any, table Table) error {
 		return printYAML(streams.Out, value)
 	}
 	width := 0
-	if streams.OutTerminal && streams.Width != nil {
-		width = streams.Width()
+	if streams.OutTerminal && streams.Size != nil {
+		width, _ = streams.Size()
 	}
 	_, err := io.WriteString(streams.Out, table.Render(width))
 	return err
@@ -99,13 +98,4 @@ func blockStyle(node *yaml.Node) {
 	for _, child := range node.Content {
 		blockStyle(child)
 	}
-}
-
-// Clip cuts a text to a number of columns, with an ellipsis.
-func Clip(text string, columns int) string {
-	runes := []rune(text)
-	if columns <= 0 || len(runes) <= columns {
-		return text
-	}
-	return strings.TrimRight(string(runes[:columns-1]), " ") + "…"
 }

@@ -3,6 +3,8 @@ package output
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/proa-ml/proa/internal/cli/text"
 )
 
 const (
@@ -27,7 +29,7 @@ func (t Table) Render(width int) string {
 	for _, row := range rows {
 		var line strings.Builder
 		for i, cell := range row {
-			cell = Clip(oneLine(cell), widths[i])
+			cell = text.Clip(oneLine(cell), widths[i])
 			line.WriteString(cell)
 			line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+gap))
 		}

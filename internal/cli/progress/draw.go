@@ -7,7 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/proa-ml/proa/internal/cli/output"
+	"github.com/proa-ml/proa/internal/cli/text"
 	"github.com/proa-ml/proa/run"
 )
 
@@ -236,6 +236,6 @@ func (v *View) state(n *node) string {
 }
 
 // clip makes a line that fits the terminal: a wrapped one would break the redrawing.
-func (v *View) clip(columns int, mark, color, text string) string {
-	return v.paint(color, mark) + " " + output.Clip(text, max(columns-3, 10))
+func (v *View) clip(columns int, mark, color, words string) string {
+	return v.paint(color, mark) + " " + text.Clip(words, max(columns-3, 10))
 }

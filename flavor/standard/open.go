@@ -1,0 +1,218 @@
+package standard
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/proa-ml/proa/artifact"
+	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/image"
+	imagedriver "github.com/proa-ml/proa/image/driver"
+	"github.com/proa-ml/proa/image/oci"
+	metadatadriver "github.com/proa-ml/proa/metadata/driver"
+	"github.com/proa-ml/proa/metadata/mysql"
+	"github.com/proa-ml/proa/metadata/sqlite"
+	orchestratordriver "github.com/proa-ml/proa/orchestrator/driver"
+	"github.com/proa-ml/proa/orchestrator/kubernetes"
+	"github.com/proa-ml/proa/orchestrator/local"
+	"github.com/proa-ml/proa/spec"
+	"github.com/proa-ml/proa/stack"
+	"github.com/proa-ml/proa/step"
+)
+
+// Opener opens components of the built-in flavors.
+type Opener struct {
+	Catalogue flavor.Catalogue
+	Env       func(string) string
+	// Environ is what local steps inherit.
+	Environ []string
+	// CacheDir says where images keep what can be made again.
+	CacheDir func() (string, error)
+	Now      func() time.Time
+	Rand     io.Reader
+}
+
+var _ flavor.Opener = Opener{}
+
+// component returns a component of a stack and its settings.
+func (o Opener) component(s stack.Resolved, kind stack.Kind) (stack.Component, flavor.Settings, error) {
+	component, ok := s.Components[kind]
+	if !ok {
+		return component, nil, stack.Mistake(fmt.Sprintf("add one: `proa stack update %s --%s=NAME`", s.Name, kind), "the stack %q has no %s", s.Name, kind.Words())
+	}
+	settings, err := o.Catalogue.Settings(component)
+	if err != nil {
+		return component, nil, fmt.Errorf("%s %q: %w", kind.Words(), component.Name, err)
+	}
+	return component, settings, nil
+}
+
+func unsupported(c stack.Component) error {
+	return stack.Mistake("", "this proa can't open %s of flavor %q", c.Kind.Article(), c.Flavor)
+}
+
+// Artifacts implements flavor.Opener.
+func (o Opener) Artifacts(s stack.Resolved) (step.Store, error) {
+	c, settings, err := o.component(s, stack.ArtifactStore)
+	if err != nil {
+		return step.Store{}, err
+	}
+	switch c.Flavor {
+	case "local":
+		return step.Store{URL: artifact.FileURL(settings["path"])}, nil
+	case "s3":
+		store := step.Store{URL: settings["path"], Options: map[string]string{}}
+		for _, name := range []string{"endpoint", "region", "key", "secret", "token", "path_style", "profile"} {
+			if settings[name] != "" {
+				store.Options[name] = settings[name]
+			}
+		}
+		return store, nil
+	}
+	return step.Store{}, unsupported(c)
+}
+
+// Metadata implements flavor.Opener.
+func (o Opener) Metadata(ctx context.Context, s stack.Resolved) (metadatadriver.Store, error) {
+	c, settings, err := o.component(s, stack.MetadataStore)
+	if err != nil {
+		return nil, err
+	}
+	switch c.Flavor {
+	case "sqlite":
+		return sqlite.Open(ctx, settings["path"], nil)
+	case "mysql":
+		return mysql.Open(ctx, mysqlConfig(settings), nil)
+	}
+	return nil, unsupported(c)
+}
+
+func mysqlConfig(s flavor.Settings) mysql.Config {
+	config := mysql.Config{
+		Host: s["host"], Port: s.Int("port"), Database: s["database"], Username: s["username"], Password: s["password"],
+		CA: []byte(s["ssl_ca"]), Cert: []byte(s["ssl_cert"]), Key: []byte(s["ssl_key"]),
+	}
+	switch secured := s["ssl_ca"] != "" || s["ssl_cert"] != ""; {
+	case s.Bool("ssl_verify_server_cert"):
+		config.Verify = mysql.VerifyFull
+	case s["ssl_ca"] != "":
+		config.Verify = mysql.VerifyCA
+	case secured:
+		config.Verify = mysql.VerifyNone
+	}
+	return config
+}
+
+// Images implements flavor.Opener.
+func (o Opener) Images(s stack.Resolved) (imagedriver.Builder, string, error) {
+	c, _, err := o.component(s, stack.ImageBuilder)
+	if err != nil {
+		return nil, "", err
+	}
+	if c.Flavor != "oci" {
+		return nil, "", unsupported(c)
+	}
+	_, registry, err := o.component(s, stack.ContainerRegistry)
+	if err != nil {
+		return nil, "", err
+	}
+	repository, err := image.Repository(registry["uri"])
+	if err != nil {
+		return nil, "", stack.Mistake("", "%v", err)
+	}
+	cache, err := o.CacheDir()
+	if err != nil {
+		return nil, "", err
+	}
+	builder, err := oci.New(
+		oci.Config{Insecure: registry.Bool("insecure"), Username: registry["username"], Password: registry["password"]},
+		&oci.Options{CacheDir: filepath.Join(cache, "layers"), Now: o.Now})
+	if err != nil {
+		return nil, "", err
+	}
+	return image.New(builder), repository, nil
+}
+
+// Local implements flavor.Opener.
+func (o Opener) Local(s stack.Resolved, p flavor.Process) (orchestratordriver.Orchestrator, error) {
+	c, settings, err := o.component(s, stack.Orchestrator)
+	if err != nil {
+		return nil, err
+	}
+	if c.Flavor != "local" {
+		return nil, unsupported(c)
+	}
+	return local.New(local.Config{
+		Launcher: p.Launcher, Access: p.Access, Dir: p.Dir, Parallelism: settings.Int("parallelism"), Environ: o.Environ,
+	}, nil)
+}
+
+// Remote implements flavor.Opener.
+func (o Opener) Remote(p flavor.Place) (flavor.Remote, error) {
+	if p.Flavor != "kubernetes" {
+		return nil, stack.Mistake("", "there is no remote orchestrator of flavor %q", p.Flavor)
+	}
+	client, err := kubernetes.NewClient(
+		kubernetes.ClientConfig{Kubeconfig: kubeconfig(o.Env), Context: p.Context, Namespace: p.Namespace},
+		&kubernetes.Options{Now: o.Now, Rand: o.Rand})
+	if err != nil {
+		return nil, stack.Mistake("check KUBECONFIG with `kubectl config get-contexts`", "%v", err)
+	}
+	return cluster{client}, nil
+}
+
+// Kubeconfig returns a lister of the contexts in the files that KUBECONFIG names, or in ~/.kube/config.
+func Kubeconfig(env func(string) string) Contexts {
+	return func() ([]string, string, error) { return kubernetes.Contexts(kubeconfig(env)) }
+}
+
+func kubeconfig(env func(string) string) string {
+	if paths := env("KUBECONFIG"); paths != "" {
+		return paths
+	}
+	return filepath.Join(env("HOME"), ".kube", "config")
+}
+
+// cluster makes a flavor.Remote of the client's side of Kubernetes.
+type cluster struct{ *kubernetes.Client }
+
+func (c cluster) Submit(ctx context.Context, s flavor.Submission) error {
+	return c.Client.Submit(ctx, kubernetes.Submission{
+		Run: s.Run, RunName: s.RunName, Pipeline: s.Pipeline, CoordinatorImage: s.Image, CoordinatorArgs: s.Args,
+		Config: s.Config, Access: step.Access{APIVersion: spec.APIVersion, Store: s.Store},
+	})
+}
+
+func (c cluster) Follow(ctx context.Context, run string, line func([]byte) error, waiting func(string)) error {
+	return c.Client.Follow(ctx, run, kubernetes.Follower{Line: line, Waiting: waiting})
+}
+
+// sweepGrace is what running pods get to end.
+const sweepGrace = 10 * time.Second
+
+func (c cluster) Sweep(ctx context.Context, run string) error {
+	return c.Client.Sweep(ctx, run, sweepGrace)
+}
+
+// Coordinator implements flavor.Opener.
+func (o Opener) Coordinator() (flavor.Coordinator, error) {
+	in, err := kubernetes.LoadInCluster(o.Env, kubernetes.SecretDir)
+	if err != nil {
+		return flavor.Coordinator{}, err
+	}
+	holder := strings.TrimSpace(o.Env(kubernetes.EnvPodName))
+	if holder == "" {
+		holder, _ = os.Hostname()
+	}
+	return flavor.Coordinator{
+		Run: in.Config.Run, Holder: holder, Config: in.Data,
+		Open: func(ctx context.Context) (orchestratordriver.Orchestrator, error) {
+			return kubernetes.Open(ctx, in.Config, &kubernetes.Options{Now: o.Now, Rand: o.Rand})
+		},
+	}, nil
+}

@@ -1,0 +1,96 @@
+package launch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/proa-ml/proa/artifact"
+	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/internal/strict"
+	"github.com/proa-ml/proa/run"
+	"github.com/proa-ml/proa/stack"
+	"github.com/spf13/cobra"
+)
+
+// coordinatorConfig is what a client tells the coordinator. It is secret.
+type coordinatorConfig struct {
+	Stack stack.Resolved `json:"stack"`
+}
+
+// NewCoordinate makes `proa coordinate`, which is what a coordinator's pod runs. It exits with 0 once the run has ended,
+// in whatever way, and with another code if it has to be started again.
+func NewCoordinate(k *kit.Kit) *cobra.Command {
+	return &cobra.Command{
+		Use: "coordinate", Hidden: true, Short: "Drive a run from within the cluster", Args: kit.Args(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			interrupt := watchInterrupts(cmd.Context(), k.Interrupts)
+			defer interrupt.stop()
+			return coordinate(interrupt.first, k)
+		},
+	}
+}
+
+func coordinate(ctx context.Context, k *kit.Kit) (err error) {
+	k.TrustRoots()
+	in, err := k.Opener.Coordinator()
+	if err != nil {
+		return err
+	}
+	var config coordinatorConfig
+	if err := strict.JSON(in.Config, &config); err != nil {
+		return errors.New("the coordinator's configuration can't be read: it is of another version of proa")
+	}
+	parts, closeAll, err := openParts(ctx, k, in, config.Stack)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAll()) }()
+	_, err = run.Execute(ctx, parts, in.Run, &run.Options{
+		Now: k.Now, Rand: k.Rand, Holder: in.Holder, Observer: run.NewLineObserver(k.Out),
+		// The cluster starts a coordinator only after the last one has ended, so there is no lease to wait for; and
+		// should one live on unseen, it is fenced.
+		Force: true,
+	})
+	return err
+}
+
+func openParts(ctx context.Context, k *kit.Kit, in flavor.Coordinator, s stack.Resolved) (parts run.Components, closeAll func() error, err error) {
+	store, err := k.Opener.Artifacts(s)
+	if err != nil {
+		return parts, nil, err
+	}
+	artifacts, err := artifact.Open(ctx, store, nil)
+	if err != nil {
+		return parts, nil, err
+	}
+	metadata, err := k.Opener.Metadata(ctx, s)
+	if err != nil {
+		return parts, nil, errors.Join(err, artifacts.Close())
+	}
+	orchestrator, err := in.Open(ctx)
+	if err != nil {
+		return parts, nil, errors.Join(fmt.Errorf("opening the orchestrator: %w", err), metadata.Close(), artifacts.Close())
+	}
+	parts = run.Components{Artifacts: artifacts, Metadata: metadata, Orchestrator: orchestrator}
+	return parts, func() error { return errors.Join(orchestrator.Close(), metadata.Close(), artifacts.Close()) }, nil
+}
+
+// ending is an observer that remembers the run's end.
+type ending struct {
+	run.Observer
+	status run.Status
+}
+
+func (e *ending) Event(r run.Recorded) {
+	if end, ok := r.Event.(run.RunEnded); ok {
+		e.status = end.Status
+	}
+	e.Observer.Event(r)
+}
+
+// newLine makes a reader of one line.
+func newLine(line []byte) io.Reader { return bytes.NewReader(append(bytes.Clone(line), '\n')) }

@@ -1,0 +1,40 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/run"
+	"github.com/proa-ml/proa/spec"
+	"github.com/proa-ml/proa/step"
+)
+
+// runLocal drives the run in this process.
+func (l *launch) runLocal(ctx context.Context) (err error) {
+	path, err := launcher(l.Kit)
+	if err != nil {
+		return err
+	}
+	orchestrator, err := l.Opener.Local(l.stack, flavor.Process{
+		Launcher: path, Dir: filepath.Join(os.TempDir(), "proa-local"), Access: step.Access{APIVersion: spec.APIVersion, Store: l.store},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, orchestrator.Close()) }()
+	if err := l.create(l.interrupt.first); err != nil {
+		return err
+	}
+	l.view.Begin(l.run.Name, l.plan)
+	result, err := run.Execute(ctx,
+		run.Components{Artifacts: l.artifacts, Metadata: l.metadata, Orchestrator: orchestrator},
+		l.run.ID, &run.Options{Now: l.Now, Rand: l.Rand, Observer: l.view, CancelOn: l.interrupt.first.Done()})
+	if err != nil {
+		return err
+	}
+	l.view.Summary(l.began)
+	return verdict(l.run.Name, result.Status)
+}

@@ -1,0 +1,250 @@
+package launch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/image"
+	imagedriver "github.com/proa-ml/proa/image/driver"
+	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/plan"
+	"github.com/proa-ml/proa/run"
+	"github.com/proa-ml/proa/stack"
+	"golang.org/x/sync/errgroup"
+)
+
+// coordinatorTag is the tag of the image that holds this program.
+const coordinatorTag = "coordinator"
+
+// runRemote builds the images, submits the run and follows it.
+func (l *launch) runRemote(ctx context.Context) error {
+	before := l.interrupt.first
+	coordinator, err := l.build(before)
+	if err != nil {
+		return err
+	}
+	if err := l.create(before); err != nil {
+		return err
+	}
+	if err := l.submit(before, coordinator); err != nil {
+		return errors.Join(err, l.abandon(context.WithoutCancel(ctx)))
+	}
+	settings, err := l.Catalogue.Settings(l.stack.Components[stack.Orchestrator])
+	if err != nil {
+		return err
+	}
+	if !settings.Bool("synchronous") {
+		l.view.Say(fmt.Sprintf("Run %s goes on in the cluster. See it with `proa runs show %[1]s` and `proa runs logs %[1]s`.", l.run.Name))
+		return nil
+	}
+	l.view.Begin(l.run.Name, l.plan)
+	return l.follow(ctx)
+}
+
+// build builds the images of the steps and of the coordinator at once, and returns the coordinator's.
+func (l *launch) build(ctx context.Context) (coordinator string, err error) {
+	builder, repository, err := l.Opener.Images(l.stack)
+	if err != nil {
+		return "", err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range l.plan.Images {
+		group.Go(func() error { return l.buildSteps(ctx, builder, repository, i) })
+	}
+	group.Go(func() (err error) {
+		coordinator, err = l.buildCoordinator(ctx, builder, repository)
+		return err
+	})
+	return coordinator, group.Wait()
+}
+
+func (l *launch) buildSteps(ctx context.Context, builder imagedriver.Builder, repository string, i int) error {
+	wanted := &l.plan.Images[i]
+	request, err := l.request(*wanted, repository, i)
+	if err != nil {
+		return err
+	}
+	name := "image"
+	if len(l.plan.Images) > 1 {
+		name = fmt.Sprintf("image %d", i+1)
+	}
+	stage := l.view.Stage(name)
+	built, err := builder.Build(ctx, request, stage)
+	if err != nil {
+		stage.Done("")
+		return l.buildFailed("building the image of the steps", err)
+	}
+	wanted.Ref = built.Ref
+	if built.Reused {
+		stage.Done("ready, with its environment unchanged,")
+		return nil
+	}
+	stage.Done("built and pushed")
+	return nil
+}
+
+func (l *launch) request(i plan.Image, repository string, number int) (imagedriver.Request, error) {
+	step, err := launcher(l.Kit)
+	if err != nil {
+		return imagedriver.Request{}, err
+	}
+	folder, err := sdk(l.Kit)
+	if err != nil {
+		return imagedriver.Request{}, err
+	}
+	tag := image.Tag(l.pipeline.Name)
+	if number > 0 {
+		tag = image.Tag(fmt.Sprintf("%s-%d", l.pipeline.Name, number+1))
+	}
+	return imagedriver.Request{
+		Repository: repository, Tag: tag, Base: i.Base, Platform: i.Platform,
+		Python: i.Python, Interpreter: l.pipeline.Source.Interpreter,
+		Requirements: i.Requirements, Environment: i.Environment,
+		Files: map[string]string{"/opt/proa/bin/proa-step": step, "/opt/proa/sdk/proa": filepath.Join(folder, "proa")},
+		Code:  l.pipeline.Source.Root,
+	}, nil
+}
+
+func (l *launch) buildCoordinator(ctx context.Context, builder imagedriver.Builder, repository string) (string, error) {
+	settings, err := l.Catalogue.Settings(l.stack.Components[stack.ImageBuilder])
+	if err != nil {
+		return "", err
+	}
+	if own := runtime.GOOS + "/" + runtime.GOARCH; own != settings["platform"] {
+		return "", fault.New(fault.Configuration, "start the run from a machine like the cluster's nodes, or set the image builder's platform",
+			"the coordinator's image is this program, which is built for %s, and the stack's images are for %s", own, settings["platform"])
+	}
+	stage := l.view.Stage("coordinator image")
+	built, err := builder.Binary(ctx, repository, coordinatorTag, settings["platform"], l.Executable, stage)
+	if err != nil {
+		stage.Done("")
+		return "", l.buildFailed("building the coordinator's image", err)
+	}
+	if built.Reused {
+		stage.Done("")
+		return built.Ref, nil
+	}
+	stage.Done("pushed")
+	return built.Ref, nil
+}
+
+func (l *launch) buildFailed(doing string, err error) error {
+	code := fault.Infrastructure
+	if errors.Is(err, imagedriver.ErrInvalid) {
+		code = fault.Configuration
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	registry := l.stack.Components[stack.ContainerRegistry].Name
+	return &fault.Error{
+		Code: code, Err: fmt.Errorf("%s: %w", doing, err),
+		Hint: fmt.Sprintf("nothing was started; the registry is `proa container-registry describe %s`", registry),
+	}
+}
+
+func (l *launch) submit(ctx context.Context, coordinator string) error {
+	config, err := json.Marshal(coordinatorConfig{Stack: l.stack})
+	if err != nil {
+		return errors.New("encoding the coordinator's configuration failed")
+	}
+	stage := l.view.Stage("submit")
+	err = l.remote.Submit(ctx, flavor.Submission{
+		Run: l.run.ID, RunName: l.run.Name, Pipeline: l.pipeline.Name,
+		Image: coordinator, Args: []string{"coordinate"}, Config: config, Store: l.store,
+	})
+	stage.Done("")
+	return l.broken(stack.Orchestrator, err)
+}
+
+// abandon removes a run that could not be submitted.
+func (l *launch) abandon(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	id := l.run.ID
+	l.run.ID = ""
+	return errors.Join(l.remote.Sweep(ctx, id), l.metadata.DeleteRun(ctx, id))
+}
+
+// follow shows the run until it has ended. The first interrupt cancels it; the second leaves it alone.
+func (l *launch) follow(ctx context.Context) error {
+	cancelled := make(chan struct{})
+	following, done := context.WithCancel(ctx)
+	go func() {
+		defer close(cancelled)
+		l.cancelOnInterrupt(following)
+	}()
+	end := &ending{Observer: run.Once(l.view)}
+	stage := l.view.Stage("coordinator")
+	err := l.remote.Follow(ctx, l.run.ID, func(line []byte) error {
+		if stage != nil {
+			stage.Done("")
+			stage = nil
+		}
+		if err := run.DecodeLines(newLine(line), end); err != nil {
+			return err
+		}
+		if end.status.Final() {
+			return io.EOF
+		}
+		return nil
+	}, func(reason string) {
+		if stage != nil {
+			stage.Phase(reason)
+		}
+	})
+	if stage != nil {
+		stage.Done("")
+	}
+	done()
+	<-cancelled
+	return l.ended(ctx, end.status, err)
+}
+
+// cancelOnInterrupt asks the coordinator to cancel the run at the first interrupt.
+func (l *launch) cancelOnInterrupt(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-l.interrupt.first.Done():
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	l.view.Say("Cancelling the run; interrupt again to leave it to itself.")
+	if err := l.metadata.RequestCancel(ctx, l.run.ID); err != nil && ctx.Err() == nil {
+		l.view.Notice(fmt.Sprintf("cancelling failed: %v; try `proa runs cancel %s`", err, l.run.Name))
+	}
+}
+
+// ended turns the end of following into the end of the command.
+func (l *launch) ended(ctx context.Context, status run.Status, err error) error {
+	comeBack := fmt.Sprintf("`proa runs show %[1]s`, `proa runs logs %[1]s`, `proa runs cancel %[1]s`", l.run.Name)
+	if ctx.Err() != nil {
+		return fault.New(fault.Cancelled, comeBack, "run %s was left to itself in the cluster", l.run.Name)
+	}
+	if !status.Final() {
+		// The coordinator may have ended the run without our hearing of it.
+		if r, readErr := l.metadata.Run(ctx, l.run.ID); readErr == nil {
+			status = run.Status(r.Status)
+		}
+	}
+	if !status.Final() {
+		if err == nil {
+			err = errors.New("its coordinator ended before it")
+		}
+		return fault.New(fault.Infrastructure, comeBack, "run %s can't be followed any more: %w", l.run.Name, err)
+	}
+	if err := l.remote.Finish(ctx, l.run.ID); err != nil {
+		l.view.Notice(err.Error())
+	}
+	l.view.Summary(l.began)
+	return verdict(l.run.Name, status)
+}

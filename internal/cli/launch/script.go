@@ -1,0 +1,151 @@
+// Package launch holds the commands that start runs: `proa run`, and `proa spec` and `proa plan`, which stop on the way.
+//
+// `proa run FILE` only starts Python; the script's pipeline hands its spec back through `proa run --spec`, so that
+// `python FILE` and `proa run FILE` are the same run.
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/internal/cli/kit"
+)
+
+// python finds the interpreter: PROA_PYTHON, that of the active virtual environment, or the first on the PATH.
+func python(k *kit.Kit) (string, error) {
+	if given := k.Env("PROA_PYTHON"); given != "" {
+		path, err := exec.LookPath(given)
+		if err != nil {
+			return "", fault.New(fault.Usage, "set PROA_PYTHON to a Python interpreter, or unset it", "PROA_PYTHON is %q, which is no program", given)
+		}
+		return path, nil
+	}
+	if venv := k.Env("VIRTUAL_ENV"); venv != "" {
+		path := filepath.Join(venv, "bin", "python")
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	for _, name := range []string{"python3", "python"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", fault.New(fault.Configuration, "install Python, activate a virtual environment, or set PROA_PYTHON", "there is no Python: neither python3 nor python is on the PATH")
+}
+
+// runScript replaces this process by Python, so that the script has the terminal, the signals and the exit code.
+func runScript(k *kit.Kit, args []string) error {
+	if _, err := os.Stat(inDir(k, args[0])); err != nil {
+		return fault.New(fault.Usage, "usage: proa run FILE [ARGUMENTS]", "there is no script %s", args[0])
+	}
+	interpreter, err := python(k)
+	if err != nil {
+		return err
+	}
+	argv := append([]string{interpreter}, args...)
+	if err := k.Exec(interpreter, argv, with(k.Environ, "PROA_BIN="+k.Executable)); err != nil {
+		return fault.New(fault.Configuration, "check PROA_PYTHON and the PATH", "starting %s: %w", interpreter, err)
+	}
+	return nil
+}
+
+// specOf runs a script until its first pipeline is called, and returns the spec. A file that ends in .json is the spec.
+func specOf(ctx context.Context, k *kit.Kit, args []string) ([]byte, error) {
+	path := inDir(k, args[0])
+	if strings.HasSuffix(path, ".json") {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fault.New(fault.Usage, "", "reading the spec: %w", err)
+		}
+		return data, nil
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, fault.New(fault.Usage, "", "there is no script %s", args[0])
+	}
+	interpreter, err := python(k)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "proa-spec-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	out := filepath.Join(folder, "spec.json")
+	cmd := exec.CommandContext(ctx, interpreter, args...)
+	cmd.Dir = k.Dir
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = k.In, k.Err, k.Err // the script's own output is not the data that was asked for
+	cmd.Env = with(k.Environ, "PROA_SPEC_ONLY="+out, "PROA_BIN="+k.Executable)
+	if err := cmd.Run(); err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			return nil, fault.New(fault.Configuration, "run it with Python alone to see why", "%s ended with exit code %d before it called a pipeline", args[0], exit.ExitCode())
+		}
+		return nil, fault.New(fault.Configuration, "check PROA_PYTHON and the PATH", "starting %s: %w", interpreter, err)
+	}
+	data, err := os.ReadFile(out)
+	if err != nil {
+		return nil, fault.New(fault.Configuration, "call a function marked with @pipeline in it", "%s called no pipeline", args[0])
+	}
+	return data, nil
+}
+
+func inDir(k *kit.Kit, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(k.Dir, path)
+}
+
+// with returns an environment with variables set.
+func with(environ []string, set ...string) []string {
+	var all []string
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		replaced := false
+		for _, s := range set {
+			replaced = replaced || strings.HasPrefix(s, name+"=")
+		}
+		if !replaced {
+			all = append(all, entry)
+		}
+	}
+	return append(all, set...)
+}
+
+// launcher finds proa-step, which is beside proa.
+func launcher(k *kit.Kit) (string, error) {
+	path := filepath.Join(filepath.Dir(k.Executable), "proa-step")
+	if _, err := os.Stat(path); err != nil {
+		return "", fault.New(fault.Configuration, "install proa again, or run `make build` in a checkout", "the launcher proa-step is not beside proa: %s is missing", path)
+	}
+	return path, nil
+}
+
+// sdk finds the folder that holds the Python package proa: the SDK says where it is, and in a checkout it is beside bin.
+func sdk(k *kit.Kit) (string, error) {
+	dir := k.Env("PROA_SDK")
+	if dir == "" {
+		dir = filepath.Join(filepath.Dir(k.Executable), "..", "python")
+	}
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		_, err = os.Stat(filepath.Join(dir, "proa", "__init__.py"))
+	}
+	if err != nil {
+		return "", fault.New(fault.Configuration, "set PROA_SDK to the folder that holds the Python package proa", "the Python package proa is not in %s", dir)
+	}
+	return dir, nil
+}
+
+// describe says what is wrong in a document as a configuration error.
+func invalid(what string, err error) error {
+	return fault.With(fault.Configuration, "", fmt.Errorf("%s: %w", what, err))
+}

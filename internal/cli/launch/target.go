@@ -1,0 +1,112 @@
+package launch
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/plan"
+	"github.com/proa-ml/proa/spec"
+	"github.com/proa-ml/proa/stack"
+)
+
+// runnerModule is the Python module that runs a step.
+const runnerModule = "proa.runner"
+
+// appDir is where a user's code is in an image.
+const appDir = "/app"
+
+// planFor decodes a spec and plans it for a stack.
+func planFor(k *kit.Kit, s stack.Resolved, data []byte) (*spec.Pipeline, *plan.Plan, error) {
+	pipeline, err := spec.Decode(data)
+	if err != nil {
+		return nil, nil, invalid("the pipeline's spec", err)
+	}
+	if err := checkSettings(k.Catalogue, s, pipeline); err != nil {
+		return nil, nil, err
+	}
+	t, err := target(k, s, pipeline)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := plan.New(pipeline, t)
+	if err != nil {
+		return nil, nil, invalid("planning the pipeline", err)
+	}
+	return pipeline, p, nil
+}
+
+// target is what a pipeline is planned for on a stack.
+func target(k *kit.Kit, s stack.Resolved, p *spec.Pipeline) (plan.Target, error) {
+	if k.Catalogue.Remote(k.Catalogue.Place(s)) {
+		settings, err := k.Catalogue.Settings(s.Components[stack.ImageBuilder])
+		if err != nil {
+			return plan.Target{}, err
+		}
+		return plan.Target{
+			Images: true, Base: settings["parent_image"], Platform: settings["platform"],
+			Command: []string{"python", "-m", runnerModule}, Dir: appDir,
+		}, nil
+	}
+	interpreter := p.Source.Interpreter
+	if interpreter == "" {
+		found, err := python(k)
+		if err != nil {
+			return plan.Target{}, err
+		}
+		interpreter = found
+	}
+	folder, err := sdk(k)
+	if err != nil {
+		return plan.Target{}, err
+	}
+	path := folder
+	if own := k.Env("PYTHONPATH"); own != "" {
+		path += string(os.PathListSeparator) + own
+	}
+	return plan.Target{
+		Command: []string{interpreter, "-m", runnerModule}, Dir: p.Source.Root,
+		Env: map[string]string{"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+	}, nil
+}
+
+// checkSettings checks the settings that a pipeline has for the orchestrator against its flavor.
+func checkSettings(c flavor.Catalogue, s stack.Resolved, p *spec.Pipeline) error {
+	f, err := c.Find(stack.Orchestrator, s.Components[stack.Orchestrator].Flavor)
+	if err != nil {
+		return err
+	}
+	check := func(where string, settings *spec.Settings) error {
+		if settings == nil {
+			return nil
+		}
+		for _, name := range slices.Sorted(maps.Keys(settings.Orchestrator)) {
+			if _, err := f.Normalize(map[string]string{name: textOf(settings.Orchestrator[name])}); err != nil {
+				return fmt.Errorf("settings of %s: %w", where, err)
+			}
+		}
+		return nil
+	}
+	if err := check("the pipeline", p.Settings); err != nil {
+		return err
+	}
+	for _, st := range p.Steps {
+		if err := check("step "+st.Name, st.Settings); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// textOf is a JSON value as an attribute's text.
+func textOf(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return text
+	}
+	return string(value)
+}

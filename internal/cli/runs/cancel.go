@@ -1,0 +1,113 @@
+package runs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/metadata/driver"
+	"github.com/proa-ml/proa/run"
+	"github.com/spf13/cobra"
+)
+
+// cancelPoll is how often the end of a cancelled run is looked for.
+const cancelPoll = 500 * time.Millisecond
+
+func (n noun) cancelCommand() *cobra.Command {
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use: "cancel RUN", Short: "Cancel a run and wait until it has ended", Args: kit.Args(1, 1), ValidArgsFunction: n.completeRuns,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			ctx, cancel := signalled(cmd.Context(), n.Kit)
+			defer cancel()
+			stores, err := n.OpenMetadata(ctx)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, stores.Close()) }()
+			r, err := stores.Metadata.Run(ctx, args[0])
+			if err != nil {
+				return kit.NoRun(err, args[0], stores.Stack.Name)
+			}
+			if run.Status(r.Status).Final() {
+				n.Statusf("Run %s has ended already: %s.", r.Name, r.Status)
+				return nil
+			}
+			return n.cancel(ctx, stores.Metadata, r, wait)
+		},
+	}
+	cmd.Flags().DurationVar(&wait, "wait", time.Minute, "how long to wait for the run's end")
+	return cmd
+}
+
+func (n noun) cancel(ctx context.Context, m driver.Store, r driver.Run, wait time.Duration) error {
+	if err := m.RequestCancel(ctx, r.ID); err != nil {
+		return err
+	}
+	n.Statusf("Cancelling run %s ...", r.Name)
+	status, err := awaitEnd(ctx, m, r.ID, wait)
+	if err != nil {
+		return err
+	}
+	if err := n.sweep(ctx, r); err != nil {
+		return err
+	}
+	if !status.Final() {
+		return fault.New(fault.Infrastructure, "what it had in the cluster is removed; the request to cancel stays recorded",
+			"run %s did not end within %s: nothing seems to drive it any more", r.Name, wait)
+	}
+	n.Statusf("Run %s: %s.", r.Name, status)
+	return nil
+}
+
+// sweep removes what the run left in its cluster.
+func (n noun) sweep(ctx context.Context, r driver.Run) error {
+	place := flavor.Place{Flavor: r.Orchestrator, Context: r.Context, Namespace: r.Namespace}
+	if !n.Catalogue.Remote(place) {
+		return nil
+	}
+	remote, err := n.Opener.Remote(place)
+	if err != nil {
+		return err
+	}
+	return remote.Sweep(ctx, r.ID)
+}
+
+func awaitEnd(ctx context.Context, m driver.Reader, id string, wait time.Duration) (run.Status, error) {
+	deadline := time.NewTimer(wait)
+	defer deadline.Stop()
+	ticker := time.NewTicker(cancelPoll)
+	defer ticker.Stop()
+	for {
+		r, err := m.Run(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		if status := run.Status(r.Status); status.Final() {
+			return status, nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-deadline.C:
+			return run.Status(r.Status), nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// signalled returns a context that ends at an interrupt.
+func signalled(ctx context.Context, k *kit.Kit) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-k.Interrupts:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
