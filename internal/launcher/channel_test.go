@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -40,6 +41,7 @@ func newCoordinator(b *bench) *coordinator {
 	c.Server = httptest.NewUnstartedServer(c)
 	certificate, ca := certificate(b)
 	c.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13}
+	c.Config.ErrorLog = log.New(io.Discard, "", 0)
 	c.StartTLS()
 	b.Cleanup(c.Close)
 	b.access.CA = ca
@@ -114,9 +116,9 @@ func TestWholeLogComesBeforeTheOutcome(t *testing.T) {
 	b := newBench(t)
 	c := newCoordinator(b)
 	b.finish(b.invocation("lines:5000", "eprint:the last line"))
-	log, _ := b.object(step.LogKey(run, name))
-	if c.gap || c.logThen != log || !strings.HasSuffix(log, "the last line\n") {
-		t.Errorf("told were %d bytes of log, stored %d; a gap: %v; calls %v", len(c.logThen), len(log), c.gap, c.calls)
+	stored, _ := b.object(step.LogKey(run, name))
+	if c.gap || c.logThen != stored || !strings.HasSuffix(stored, "the last line\n") {
+		t.Errorf("told were %d bytes of log, stored %d; a gap: %v; calls %v", len(c.logThen), len(stored), c.gap, c.calls)
 	}
 	if c.outcome.Status != step.Succeeded {
 		t.Errorf("outcome %+v", c.outcome)
@@ -182,9 +184,9 @@ func TestSlowCoordinatorHoldsNobodyUp(t *testing.T) {
 	close(release)
 	l.signal(15)
 	l.wait()
-	log, _ := b.object(b.outcome().Log)
-	if !strings.HasSuffix(c.logThen, "over\nready\n") || len(c.logThen) >= len(log) {
-		t.Errorf("told were %d bytes of %d, the end %q", len(c.logThen), len(log), c.logThen[max(0, len(c.logThen)-20):])
+	stored, _ := b.object(b.outcome().Log)
+	if !strings.HasSuffix(c.logThen, "over\nready\n") || len(c.logThen) >= len(stored) {
+		t.Errorf("told were %d bytes of %d, the end %q", len(c.logThen), len(stored), c.logThen[max(0, len(c.logThen)-20):])
 	}
 }
 

@@ -115,20 +115,24 @@ func (e *ender) end(why cause) {
 	}
 }
 
-// attach makes the ender responsible for the runner, which may have to end at once. limit bounds its time; 0 is none.
-// The function that it returns ends that.
-func (e *ender) attach(p *proc.Process, grace, limit time.Duration) (detach func()) {
+// start starts the runner and is responsible for it from its first moment on: signals that come meanwhile wait. limit
+// bounds the runner's time; 0 is none. The function that is returned ends that.
+func (e *ender) start(start func() (*proc.Process, error), grace, limit time.Duration) (*proc.Process, func(), error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	p, err := start()
+	if err != nil {
+		return nil, nil, err
+	}
 	e.runner, e.grace = p, grace
 	if e.why != none {
 		p.Stop(grace)
 	}
 	if limit <= 0 {
-		return func() {}
+		return p, func() {}, nil
 	}
 	timer := time.AfterFunc(limit, func() { e.end(timedOut) })
-	return func() { timer.Stop() }
+	return p, func() { timer.Stop() }, nil
 }
 
 // cause returns what ended the step, if anything did.

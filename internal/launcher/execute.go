@@ -30,7 +30,11 @@ func (l *launcher) execute(early, lasting context.Context, e *ender, out *output
 	}
 	memory := openMemory(l.Root)
 	end := ending{start: l.Now(), limit: l.inv.Timeout}
-	p, err := l.startRunner(out)
+	grace := l.inv.Grace
+	if grace <= 0 {
+		grace = defaultGrace
+	}
+	p, detach, err := e.start(func() (*proc.Process, error) { return l.startRunner(out) }, grace, l.inv.Timeout)
 	if err != nil {
 		return ending{reserved: step.ExitStart, failure: &step.Failure{
 			Kind: step.FailureConfig, Message: fmt.Sprintf("the step's runner %q could not be started: %v", l.inv.Command[0], err),
@@ -38,11 +42,6 @@ func (l *launcher) execute(early, lasting context.Context, e *ender, out *output
 	}
 	end.started = true
 	coordinator.started(lasting)
-	grace := l.inv.Grace
-	if grace <= 0 {
-		grace = defaultGrace
-	}
-	detach := e.attach(p, grace, l.inv.Timeout)
 	end.exit = p.Wait()
 	detach()
 	end.end = l.Now()

@@ -128,7 +128,7 @@ func (b *bench) launchWith(access string, files ...*os.File) *launched {
 		command = []string{b.self}
 	}
 	l.cmd = exec.CommandContext(b.Context(), command[0], command[1:]...)
-	l.cmd.Env = append(os.Environ(), role+"=launcher", step.AttemptEnv+"="+name, step.RunEnv+"="+run, step.AccessEnv+"="+access, step.WorkEnv+"="+b.work)
+	l.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", role+"=launcher", step.AttemptEnv+"="+name, step.RunEnv+"="+run, step.AccessEnv+"="+access, step.WorkEnv+"="+b.work)
 	l.cmd.Env = append(l.cmd.Env, b.env...)
 	l.cmd.Stdout, l.cmd.Stderr = l.stdout, l.stderr
 	l.cmd.ExtraFiles = files

@@ -68,7 +68,7 @@ func (s setup) open(t *testing.T, parallelism int) *local.Orchestrator {
 	t.Helper()
 	o, err := local.New(local.Config{
 		Launcher: self(t), Access: s.access, Dir: s.dir, Parallelism: parallelism,
-		Environ: append(os.Environ(), role+"=launcher"),
+		Environ: append(os.Environ(), "GORACE=atexit_sleep_ms=0", role+"=launcher"),
 	}, nil)
 	if err != nil {
 		t.Fatal(err)

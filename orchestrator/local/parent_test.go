@@ -29,7 +29,7 @@ func parent(args []string) int {
 	}
 	o, err := local.New(local.Config{
 		Launcher: self, Dir: args[0], Access: step.Access{APIVersion: spec.APIVersion, Store: step.Store{URL: args[1]}},
-		Environ: append(os.Environ(), role+"=launcher"),
+		Environ: append(os.Environ(), "GORACE=atexit_sleep_ms=0", role+"=launcher"),
 	}, nil)
 	if err != nil {
 		return 1
