@@ -18,7 +18,7 @@ func (w *world) submit(t *testing.T, run, config string) {
 	t.Helper()
 	s := Submission{
 		Run: run, RunName: "a run", Pipeline: strings.Repeat("Größe ", 40), CoordinatorImage: w.image,
-		CoordinatorArgs: []string{"coordinate"}, Config: []byte(config), Access: w.access(run),
+		CoordinatorArgs: []string{"coordinate"}, Config: []byte(config), Access: w.access(),
 	}
 	for range 2 { // submitting twice is submitting once
 		if err := w.client.Submit(t.Context(), s); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/proa-ml/proa/artifact"
 	"github.com/proa-ml/proa/orchestrator/driver"
+	"github.com/proa-ml/proa/orchestrator/drivertest"
 	"github.com/proa-ml/proa/spec"
 	"github.com/proa-ml/proa/step"
 )
@@ -35,7 +36,7 @@ func TestClusterLauncher(t *testing.T) {
 	run := "run-" + random(t, 8)
 	o := w.open(t, run, true)
 	h := watching(t, o, run)
-	store, err := artifact.Open(t.Context(), w.access(run).Store, nil)
+	store, err := artifact.Open(t.Context(), w.access().Store, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,4 +74,24 @@ func checkLaunched(t *testing.T, h *heard, end driver.Status, name string) {
 	if !strings.Contains(h.logs[name], "it ran") {
 		t.Errorf("%s: the live log is %q", name, h.logs[name])
 	}
+}
+
+// The same suite that local processes pass, in pods of a real cluster.
+func TestClusterConformance(t *testing.T) {
+	t.Parallel()
+	w := onCluster(t)
+	store, err := artifact.Open(t.Context(), w.access().Store, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+	drivertest.Run(t, drivertest.Harness{
+		Open:     func(t *testing.T, run string) driver.Orchestrator { return w.open(t, run, true) },
+		Store:    store,
+		Command:  []string{scriptPath, "script"},
+		Dir:      "/tmp",
+		Image:    launcherImage(t),
+		Outlives: true,
+		Patience: patience,
+	})
 }

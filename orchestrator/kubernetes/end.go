@@ -50,7 +50,11 @@ func endOf(pod *corev1.Pod) step.Failure {
 	case "ContainerStatusUnknown":
 		return step.Failure{Kind: step.FailureNodeLost, Type: end.Reason, Message: "the node lost track of the container"}
 	}
-	return exitFailure(pod, int(end.ExitCode))
+	f := exitFailure(pod, int(end.ExitCode))
+	if last := lastLine(end.Message); last != "" {
+		f.Message += "; its last words: " + last
+	}
+	return f
 }
 
 // podFailure is a failure of the pod as a whole, or nil.
@@ -99,7 +103,7 @@ func exitFailure(pod *corev1.Pod, code int) step.Failure {
 	switch code {
 	case step.ExitUsage:
 		return step.Failure{Kind: step.FailureConfig, Type: "LauncherUsage",
-			Message: "the launcher was started with unusable arguments or environment; see the pod's log"}
+			Message: "the launcher was started with unusable arguments or environment"}
 	case step.ExitStore:
 		return lost("LauncherStore", "the launcher could not reach the artifact store, or was refused by it, from the pod's node")
 	case step.ExitStart:
@@ -113,6 +117,12 @@ func exitFailure(pod *corev1.Pod, code int) step.Failure {
 		return lost("Terminated", "the container was told to end (SIGTERM) and left no outcome")
 	}
 	return lost("ExitCode", fmt.Sprintf("the container ended with exit code %d and left no outcome", code))
+}
+
+// lastLine is the last line of what the kubelet kept of a container's log.
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return oneLine(text[strings.LastIndexByte(text, '\n')+1:])
 }
 
 func lost(kind, message string) step.Failure {

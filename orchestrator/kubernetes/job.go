@@ -59,7 +59,8 @@ func coordinatorPod(s Submission) corev1.PodSpec {
 		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
 			corev1.ResourceCPU: resource.MustParse("50m"), corev1.ResourceMemory: resource.MustParse("64Mi"),
 		}},
-		SecurityContext: restrictedContainer(),
+		SecurityContext:          restrictedContainer(),
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: "tmp", MountPath: "/tmp"},
 			{Name: "secret", MountPath: SecretDir, ReadOnly: true},

@@ -59,7 +59,7 @@ var savedPods = map[string]want{
 	"oom-child-only":           {phase: driver.Ended, kind: step.FailureOOM, words: "raise the step's resources"},
 	"exit-1":                   {phase: driver.Ended, kind: step.FailureLost, words: "exit code 1", code: 1},
 	"exit-store":               {phase: driver.Ended, kind: step.FailureLost, words: "artifact store", code: 201},
-	"exit-usage":               {phase: driver.Ended, kind: step.FailureConfig, words: "unusable arguments", code: 200},
+	"exit-usage":               {phase: driver.Ended, kind: step.FailureConfig, words: "unusable arguments or environment; its last words: launcher: PROA_RUN is not set", code: 200},
 	"exit-start":               {phase: driver.Ended, kind: step.FailureConfig, words: "could not start the runner", code: 202},
 	"exit-superseded":          {phase: driver.Ended, kind: step.FailureLost, words: "another outcome", code: 204},
 	"killed":                   {phase: driver.Ended, kind: step.FailureLost, words: "SIGKILL", code: 137},

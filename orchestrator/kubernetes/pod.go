@@ -53,12 +53,15 @@ func BuildPod(c Config, a driver.Attempt) (*corev1.Pod, error) {
 		OwnerReferences: jobOwner(c.Job),
 	}
 	container := corev1.Container{
-		Name:            containerName,
-		Image:           a.Image,
-		Command:         []string{launcherPath},
-		Env:             stepEnv(c, a),
-		Resources:       requirements,
-		SecurityContext: restrictedContainer(),
+		Name:      containerName,
+		Image:     a.Image,
+		Command:   []string{launcherPath},
+		Env:       stepEnv(c, a),
+		Resources: requirements,
+		// The end of the log goes into the pod's status if the container fails: a launcher that can't tell its outcome
+		// can still say why.
+		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
+		SecurityContext:          restrictedContainer(),
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: "tmp", MountPath: "/tmp"},
 			{Name: "access", MountPath: SecretDir, ReadOnly: true},

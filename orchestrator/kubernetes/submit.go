@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/proa-ml/proa/spec"
 	"github.com/proa-ml/proa/step"
 )
 
@@ -80,7 +81,7 @@ func (c *Client) secrets(access step.Access) (encoded, certificate, private []by
 	if _, err := io.ReadFull(c.rand, key); err != nil {
 		return nil, nil, nil, fmt.Errorf("making the run's key: %w", err)
 	}
-	access.Key, access.CA = key, certificate
+	access.APIVersion, access.Key, access.CA = spec.APIVersion, key, certificate
 	encoded, err = json.Marshal(access)
 	if err != nil {
 		return nil, nil, nil, errors.New("encoding the launcher's access: the store's options can't be encoded")

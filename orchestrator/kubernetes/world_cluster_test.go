@@ -157,10 +157,10 @@ func fileLayer(path, file string) (v1.Layer, error) {
 	return tarball.LayerFromReader(&archive)
 }
 
-// run makes a run's Secret, which Submit makes otherwise, and opens its orchestrator in this process.
+// open makes a run's Secret, which Submit makes otherwise, and opens its orchestrator in this process.
 func (w *world) open(t *testing.T, run string, reachable bool) *Orchestrator {
 	t.Helper()
-	access, certificate, private, err := w.client.secrets(w.access(run))
+	access, certificate, private, err := w.client.secrets(w.access())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,9 +199,9 @@ func (w *world) open(t *testing.T, run string, reachable bool) *Orchestrator {
 	return o
 }
 
-func (w *world) access(run string) step.Access {
+func (w *world) access() step.Access {
 	return step.Access{Store: step.Store{
-		URL: "s3://" + os.Getenv("PROA_TEST_S3_BUCKET") + "/kubernetes-test/" + run,
+		URL: "s3://" + os.Getenv("PROA_TEST_S3_BUCKET") + "/" + w.client.namespace,
 		Options: map[string]string{
 			"endpoint": os.Getenv("PROA_TEST_S3_ENDPOINT"), "region": os.Getenv("PROA_TEST_S3_REGION"),
 			"key": os.Getenv("PROA_TEST_S3_KEY"), "secret": os.Getenv("PROA_TEST_S3_SECRET"), "path_style": "true",
