@@ -12,6 +12,12 @@ import (
 	"github.com/proa-ml/proa/hack/cluster/internal/s3"
 )
 
+// The sandbox image in the registry.
+const (
+	pauseRepository = "pause"
+	pauseTag        = "3"
+)
+
 // chores are what is to be done beside starting servers. Each of them does nothing when it was done before.
 func (c *Cluster) chores(f facts, p parts) []task {
 	return []task{

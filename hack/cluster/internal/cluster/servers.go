@@ -95,12 +95,12 @@ func (c *Cluster) services(f facts) []server {
 	}
 }
 
-// spec returns how to run the server. version is that of the components: a change of it is a change of the server.
-func (c *Cluster) spec(f facts, s server, version, group string) process.Spec {
+// spec returns how to run the server. A change of the components is a change of it.
+func (c *Cluster) spec(f facts, s server, group string) process.Spec {
 	return process.Spec{
 		Name:      s.name,
 		Command:   s.command,
-		Env:       append([]string{"COMPONENTS=" + version}, s.env...),
+		Env:       append([]string{"COMPONENTS=" + f.Version}, s.env...),
 		Dir:       c.state.path("data"),
 		Namespace: c.state.namespace(),
 		Cgroup:    group,

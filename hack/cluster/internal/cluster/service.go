@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/proa-ml/proa/hack/cluster/internal/cgroup"
 )
 
 // Stop stops one server. What it keeps stays.
@@ -19,15 +17,11 @@ func (c *Cluster) Stop(ctx context.Context, name string) error {
 // Start starts one server again as it was: same data, same address.
 func (c *Cluster) Start(ctx context.Context, name string) error {
 	return c.withServer(ctx, name, func(f facts, s server) error {
-		tree, err := cgroup.Open(f.group())
+		run, err := c.newStarter(f)
 		if err != nil {
 			return err
 		}
-		group, err := tree.Create()
-		if err != nil {
-			return err
-		}
-		return (&starter{cluster: c, facts: f, version: f.Version, group: group}).start(ctx, s)
+		return run.start(ctx, s)
 	})
 }
 

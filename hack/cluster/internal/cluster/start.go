@@ -4,73 +4,120 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"time"
 
+	"github.com/proa-ml/proa/hack/cluster/internal/cgroup"
 	"github.com/proa-ml/proa/hack/cluster/internal/process"
 )
 
-// A starter starts servers, and remembers whether there was one to start.
+// A starter starts servers, and watches over those that run while it waits for one to be ready.
 type starter struct {
 	cluster *Cluster
 	facts   facts
-	version string
-	group   string
-	started atomic.Bool
+	group   string // directory of the servers' control group
+
+	mu      sync.Mutex
+	running []string // those that were started, or found running
+	started bool     // there was one to start
+}
+
+// newStarter makes the control groups and a starter of servers in them.
+func (c *Cluster) newStarter(f facts) (*starter, error) {
+	tree, err := cgroup.Open(f.group())
+	if err != nil {
+		return nil, err
+	}
+	group, err := tree.Create()
+	if err != nil {
+		return nil, err
+	}
+	return &starter{cluster: c, facts: f, group: group}, nil
 }
 
 // start starts a server unless it runs as it should, and waits for it to be ready.
 func (s *starter) start(ctx context.Context, server server) error {
 	c := s.cluster
-	table, spec := c.table(), c.spec(s.facts, server, s.version, s.group)
+	table, spec := c.table(), c.spec(s.facts, server, s.group)
 	if table.Running(spec) {
-		return s.await(ctx, server, nil)
+		s.note(server.name, false)
+		return s.await(ctx, server)
 	}
-	s.started.Store(true)
 	return c.progress.Do(server.name, func() error {
 		if err := table.Stop(ctx, server.name, server.grace); err != nil {
 			return err
 		}
-		exited, err := table.Start(spec, c.now())
-		if err != nil {
+		if err := table.Start(spec, c.now()); err != nil {
 			return err
 		}
-		return s.await(ctx, server, exited)
+		s.note(server.name, true)
+		return s.await(ctx, server)
 	})
 }
 
-func (s *starter) await(ctx context.Context, server server, exited <-chan struct{}) error {
+func (s *starter) note(name string, started bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = append(s.running, name)
+	s.started = s.started || started
+}
+
+// await waits for a server to be ready.
+func (s *starter) await(ctx context.Context, server server) error {
 	if server.ready == nil {
 		return nil
 	}
-	err := s.cluster.await(ctx, s.facts, server.ready, readyLimit, exited)
-	if err == nil || ctx.Err() != nil {
+	ready := func(ctx context.Context) error { return server.ready(ctx, s.facts) }
+	err := s.until(ctx, ready)
+	if err == nil || ctx.Err() != nil || errors.Is(err, errEnded) {
 		return err
 	}
-	log := s.cluster.table().Log(server.name)
-	return fmt.Errorf("%s is not ready: %w\nthe end of its log, %s:\n%s", server.name, err, log, process.Tail(log, 15))
+	return fmt.Errorf("%s is not ready: %w%s", server.name, err, s.cluster.logEnd(server.name))
 }
 
-var errExited = errors.New("it has ended")
+// errEnded means that a server has ended that should run.
+var errEnded = errors.New("it has ended")
 
-// await waits until the check passes, for as long as the limit allows and the process runs.
-func (c *Cluster) await(ctx context.Context, f facts, ready check, limit time.Duration, exited <-chan struct{}) error {
-	limited, cancel := context.WithTimeout(ctx, limit)
+// readyLimit is how long any one thing may take. It is generous, for the machine may be busy with something else.
+const readyLimit = 90 * time.Second
+
+// until waits until ready returns nil, for as long as the limit allows and no server ends.
+func (s *starter) until(ctx context.Context, ready func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
 	for {
-		err := ready(limited, f)
+		err := ready(limited)
 		if err == nil {
 			return nil
 		}
+		if ended := s.ended(); ended != nil {
+			return ended
+		}
 		select {
-		case <-exited:
-			return errExited
 		case <-limited.Done():
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return fmt.Errorf("after %s: %w", limit, err)
+			return fmt.Errorf("after %s: %w", readyLimit, err)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// ended returns an error if one of the servers has ended.
+func (s *starter) ended() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range s.running {
+		if record, found := s.cluster.table().Find(name); !found || !record.Alive() {
+			return fmt.Errorf("%s: %w%s", name, errEnded, s.cluster.logEnd(name))
+		}
+	}
+	return nil
+}
+
+// logEnd is the end of a server's log, for an error message.
+func (c *Cluster) logEnd(name string) string {
+	log := c.table().Log(name)
+	return fmt.Sprintf("\nthe end of its log, %s:\n%s", log, process.Tail(log, 15))
 }

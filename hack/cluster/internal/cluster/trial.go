@@ -4,17 +4,15 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
-
-	"github.com/proa-ml/proa/hack/cluster/internal/process"
 )
 
 const trialName = "proa-cluster-trial"
 
 // tryPod runs a pod that reaches by name and address all that a pod may need. Only then is the cluster up: a pod was scheduled, its
 // image came from the registry, and names, services and the way to the host's side work.
-func (c *Cluster) tryPod(ctx context.Context, f facts) error {
+func (s *starter) tryPod(ctx context.Context) error {
 	const pods = "/api/v1/namespaces/default/pods"
+	c, f := s.cluster, s.facts
 	client, err := c.client(f)
 	if err != nil {
 		return err
@@ -25,9 +23,9 @@ func (c *Cluster) tryPod(ctx context.Context, f facts) error {
 	if err := client.Apply(ctx, pods, trialName, c.trialPod(f)); err != nil {
 		return err
 	}
-	ended := func(ctx context.Context, _ facts) error { return client.PodSucceeded(ctx, pods+"/"+trialName) }
-	if err := c.await(ctx, f, ended, 90*time.Second, nil); err != nil {
-		return fmt.Errorf("waiting for a trial pod: %w%s", err, c.obituary(f))
+	succeeded := func(ctx context.Context) error { return client.PodSucceeded(ctx, pods+"/"+trialName) }
+	if err := s.until(ctx, succeeded); err != nil {
+		return fmt.Errorf("waiting for a trial pod: %w", err)
 	}
 	return client.Delete(ctx, pods+"/"+trialName)
 }
@@ -56,17 +54,4 @@ for target in [` + strings.Join(targets, ", ") + `]:
 			"containers": []object{{"name": "trial", "image": c.pythonImage(f), "command": []string{"python3", "-c", script}}},
 		},
 	}
-}
-
-// obituary tells of the servers that have ended, with the ends of their logs.
-func (c *Cluster) obituary(f facts) string {
-	var text strings.Builder
-	for _, server := range c.servers(f) {
-		if record, found := c.table().Find(server.name); found && record.Alive() {
-			continue
-		}
-		log := c.table().Log(server.name)
-		fmt.Fprintf(&text, "\n%s has ended; the end of its log, %s:\n%s", server.name, log, process.Tail(log, 10))
-	}
-	return text.String()
 }

@@ -84,42 +84,51 @@ func (t Table) Running(spec Spec) bool {
 	return err == nil && digest == record.Digest
 }
 
-// Start runs a server in a session of its own and records it. exited is closed when it ends while this program still runs.
-func (t Table) Start(spec Spec, now time.Time) (exited <-chan struct{}, err error) {
+// Start runs a server in a session of its own and records it.
+func (t Table) Start(spec Spec, now time.Time) error {
 	digest, err := spec.Digest()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	log, err := openLog(t.Log(spec.Name))
 	if err != nil {
-		return nil, fmt.Errorf("opening the log of %s: %w", spec.Name, err)
+		return fmt.Errorf("opening the log of %s: %w", spec.Name, err)
 	}
 	defer log.Close()
 	fmt.Fprintf(log, "--- %s: %s\n", now.Format(time.RFC3339), strings.Join(spec.Command, " "))
 	command := command(spec, t.Env)
 	command.Stdout, command.Stderr = log, log
-	if err := command.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s: %w", spec.Name, err)
+	proceed, err := command.StdinPipe()
+	if err != nil {
+		return fmt.Errorf("starting %s: %w", spec.Name, err)
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = command.Wait() // how it ended is in its log
-	}()
+	defer proceed.Close()
+	if err := command.Start(); err != nil {
+		return fmt.Errorf("starting %s: %w", spec.Name, err)
+	}
+	go func() { _ = command.Wait() }() // it ends after this program, or its log tells how it ended
 	identity, err := Identify(command.Process.Pid)
 	if err != nil {
-		return nil, fmt.Errorf("%s ended at once: %w", spec.Name, err)
+		return fmt.Errorf("%s ended at once: %w", spec.Name, err)
 	}
 	data, err := json.Marshal(Record{Identity: identity, Digest: digest, Since: now})
 	if err != nil {
-		return nil, fmt.Errorf("encoding the record of %s: %w", spec.Name, err)
+		return fmt.Errorf("encoding the record of %s: %w", spec.Name, err)
 	}
-	return done, file.Write(t.record(spec.Name), data, 0o600)
+	if err := file.Write(t.record(spec.Name), data, 0o600); err != nil {
+		return err
+	}
+	if _, err := proceed.Write([]byte("proceed\n")); err != nil {
+		return fmt.Errorf("starting %s: %w", spec.Name, err)
+	}
+	return nil
 }
 
-// command enters the control group and the network namespace and then becomes the server, which so keeps the process number.
+// command waits for a line of input, enters the control group and the network namespace and then becomes the server, which so keeps
+// the process number. Since the line is written after the record, there is no server without a record, even if this program is
+// killed in between: then there is no line, and the process ends.
 func command(spec Spec, env []string) *exec.Cmd {
-	const enter = `echo $$ > "$1/cgroup.procs" || exit 1; shift; exec "$@"`
+	const enter = `read -r line && echo $$ > "$1/cgroup.procs" && shift && exec "$@" < /dev/null`
 	args := []string{"-c", enter, "enter", spec.Cgroup, "nice", "-n", fmt.Sprint(spec.Nice)}
 	if spec.Namespace != "" {
 		args = append(args, "nsenter", "--net="+spec.Namespace)

@@ -1,0 +1,119 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/proa-ml/proa/hack/cluster/internal/process"
+)
+
+// bringUp starts what is missing. What was left of a killed cluster is used as it is; a second try is for a server that was about to
+// end when it was found running. Only if both fail is it given up for a start from nothing.
+func (c *Cluster) bringUp(ctx context.Context, f facts, p parts) (now facts, changed bool, err error) {
+	changed, err = c.start(ctx, f, p)
+	if err == nil || ctx.Err() != nil {
+		return f, changed, err
+	}
+	c.progress.Say("%v", err)
+	c.progress.Say("trying once more")
+	if _, err = c.start(ctx, f, p); err == nil || ctx.Err() != nil || !f.Complete {
+		return f, true, err
+	}
+	c.progress.Say("%v", err)
+	c.progress.Say("the cluster does not come up over what was left of it: its data are removed and it starts from nothing")
+	if f, err = c.startOver(ctx, f); err != nil {
+		return facts{}, true, err
+	}
+	_, err = c.start(ctx, f, p)
+	return f, true, err
+}
+
+// settle decides on which facts the cluster starts, and clears away what they do not allow to keep.
+func (c *Cluster) settle(ctx context.Context, p parts) (facts, error) {
+	f, found, err := readFacts(c.state)
+	if err != nil {
+		return facts{}, err
+	}
+	if !found {
+		if f, err = newFacts(c.state); err != nil {
+			return facts{}, err
+		}
+	}
+	boot, err := process.Boot()
+	if err != nil {
+		return facts{}, err
+	}
+	f.Version, f.Python = p.version, p.pythonIs
+	if !f.Complete || f.Boot != boot {
+		// A first start that did not finish leaves nothing worth keeping; and data that is never synced does not outlive the machine.
+		return c.startOver(ctx, f)
+	}
+	return f, nil
+}
+
+// startOver removes everything but addresses, keys and secrets.
+func (c *Cluster) startOver(ctx context.Context, f facts) (facts, error) {
+	if err := c.remove(ctx, f); err != nil {
+		return facts{}, err
+	}
+	for _, name := range fleeting() {
+		if err := os.RemoveAll(c.state.path(name)); err != nil {
+			return facts{}, fmt.Errorf("removing the cluster's data: %w", err)
+		}
+	}
+	boot, err := process.Boot()
+	if err != nil {
+		return facts{}, err
+	}
+	f.Boot, f.Complete = boot, false
+	if err := f.chooseSubnet(c.state); err != nil {
+		return facts{}, err
+	}
+	if err := c.state.make(); err != nil {
+		return facts{}, err
+	}
+	return f, writeFacts(c.state, f)
+}
+
+// start starts what does not run, or not as it should, and does the chores. It tells whether it had to start anything.
+func (c *Cluster) start(ctx context.Context, f facts, p parts) (changed bool, err error) {
+	if err := c.writeCertificates(f); err != nil {
+		return false, fmt.Errorf("making the certificates: %w", err)
+	}
+	if err := c.writeConfigs(f); err != nil {
+		return false, err
+	}
+	if err := c.join(ctx, f); err != nil {
+		return false, err
+	}
+	run, err := c.newStarter(f)
+	if err != nil {
+		return false, err
+	}
+	tasks := c.chores(f, p)
+	for _, server := range c.servers(f) {
+		tasks = append(tasks, task{name: server.name, needs: server.needs, run: func(ctx context.Context) error { return run.start(ctx, server) }})
+	}
+	err = runTasks(ctx, tasks)
+	if ended := run.ended(); ended != nil && ctx.Err() == nil {
+		err = ended // which is why other things failed
+	}
+	if err != nil || !run.started {
+		return run.started, err
+	}
+	return true, c.progress.Do("a pod ran, and reached the services", func() error { return run.tryPod(ctx) })
+}
+
+// join makes the network unless it is there.
+func (c *Cluster) join(ctx context.Context, f facts) error {
+	network := f.namespace(c.state)
+	if network.Exists() {
+		return nil
+	}
+	// Whatever still runs is in a namespace that cannot be reached any more.
+	if err := c.remove(ctx, f); err != nil {
+		return err
+	}
+	return c.progress.Do("network", func() error { return network.Create(ctx) })
+}

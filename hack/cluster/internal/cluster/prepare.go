@@ -1,0 +1,99 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/proa-ml/proa/hack/cluster/internal/build"
+	"github.com/proa-ml/proa/hack/cluster/internal/debian"
+	"github.com/proa-ml/proa/hack/cluster/internal/file"
+)
+
+// parts are what was built or found in the cache.
+type parts struct {
+	version    string // of the components
+	components string
+	pause      string
+	python     string
+	pythonIs   string // its version
+	database   string
+}
+
+// prepare installs, builds and downloads what is not there yet.
+func (c *Cluster) prepare(ctx context.Context) (parts, error) {
+	apt := &debian.Apt{}
+	if missing := debian.Missing(debian.Programs()); len(missing) > 0 {
+		err := c.progress.Do("installing "+strings.Join(missing, " "), func() error { return apt.Install(ctx, missing) })
+		if err != nil {
+			return parts{}, err
+		}
+	}
+	var p parts
+	source, err := findSource(c.workdir)
+	if err != nil {
+		return parts{}, err
+	}
+	if p.version, err = build.SourceKey(source); err != nil {
+		return parts{}, err
+	}
+	tasks := []task{
+		{name: "components", run: c.saying("components built", func(ctx context.Context) (err error) {
+			p.components, err = c.cache.Components(ctx, source, p.version)
+			return err
+		})},
+		{name: "pause", needs: []string{"components"}, run: func(ctx context.Context) (err error) {
+			p.pause, err = c.cache.Pause(ctx, p.components, p.version)
+			return err
+		}},
+		{name: "python", run: c.saying("Python base image made", func(ctx context.Context) (err error) {
+			p.python, p.pythonIs, err = c.cache.Python(ctx, apt)
+			return err
+		})},
+		{name: "database", run: func(ctx context.Context) (err error) {
+			p.database, err = c.cache.Database(ctx)
+			return err
+		}},
+	}
+	if err := runTasks(ctx, tasks); err != nil {
+		return parts{}, err
+	}
+	return p, c.installBinaries(p)
+}
+
+func (c *Cluster) saying(what string, run func(ctx context.Context) error) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		return c.progress.Do(what, func() error { return run(ctx) })
+	}
+}
+
+// installBinaries puts the components into the state directory, so that the cluster needs the cache only while it starts.
+func (c *Cluster) installBinaries(p parts) error {
+	from, to := filepath.Join(p.components, "components"), c.state.bin("components-"+p.version)
+	if _, err := os.Stat(to); errors.Is(err, os.ErrNotExist) {
+		if err := os.Link(from, to); err != nil {
+			content, err := os.ReadFile(from)
+			if err != nil {
+				return fmt.Errorf("reading the components: %w", err)
+			}
+			if err := file.Write(to, content, 0o755); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
+		"etcd", "registry", "s3", "dns"} {
+		temp := c.state.bin("." + name)
+		_ = os.Remove(temp) // of a command that was killed
+		if err := os.Symlink(filepath.Base(to), temp); err != nil {
+			return fmt.Errorf("linking %s: %w", name, err)
+		}
+		if err := os.Rename(temp, c.state.bin(name)); err != nil {
+			return fmt.Errorf("linking %s: %w", name, err)
+		}
+	}
+	return nil
+}
