@@ -83,9 +83,11 @@ func openParts(ctx context.Context, k *kit.Kit, in flavor.Coordinator, s stack.R
 type ending struct {
 	run.Observer
 	status run.Status
+	events int
 }
 
 func (e *ending) Event(r run.Recorded) {
+	e.events++
 	if end, ok := r.Event.(run.RunEnded); ok {
 		e.status = end.Status
 	}

@@ -2,18 +2,22 @@ package launch
 
 import (
 	"context"
+	"debug/elf"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/proa-ml/proa/flavor"
 	"github.com/proa-ml/proa/image"
 	imagedriver "github.com/proa-ml/proa/image/driver"
 	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/internal/cli/progress"
+	"github.com/proa-ml/proa/internal/cli/settle"
 	"github.com/proa-ml/proa/plan"
 	"github.com/proa-ml/proa/run"
 	"github.com/proa-ml/proa/stack"
@@ -117,6 +121,9 @@ func (l *launch) buildCoordinator(ctx context.Context, builder imagedriver.Build
 	if err != nil {
 		return "", err
 	}
+	if err := static(l.Executable); err != nil {
+		return "", err
+	}
 	if own := runtime.GOOS + "/" + runtime.GOARCH; own != settings["platform"] {
 		return "", fault.New(fault.Configuration, "start the run from a machine like the cluster's nodes, or set the image builder's platform",
 			"the coordinator's image is this program, which is built for %s, and the stack's images are for %s", own, settings["platform"])
@@ -133,6 +140,22 @@ func (l *launch) buildCoordinator(ctx context.Context, builder imagedriver.Build
 	}
 	stage.Done("pushed")
 	return built.Ref, nil
+}
+
+// static checks that a program runs in an image that holds nothing else.
+func static(program string) error {
+	binary, err := elf.Open(program)
+	if err != nil {
+		return fmt.Errorf("reading the coordinator's program: %w", err)
+	}
+	defer func() { _ = binary.Close() }()
+	for _, part := range binary.Progs {
+		if part.Type == elf.PT_INTERP {
+			return fault.New(fault.Configuration, "build it with `make build`, or with CGO_ENABLED=0",
+				"%s is linked dynamically, and so can't run in the coordinator's image, which holds nothing else", program)
+		}
+	}
+	return nil
 }
 
 func (l *launch) buildFailed(doing string, err error) error {
@@ -175,53 +198,93 @@ func (l *launch) abandon(ctx context.Context) error {
 
 // follow shows the run until it has ended. The first interrupt cancels it; the second leaves it alone.
 func (l *launch) follow(ctx context.Context) error {
+	f := &following{launch: l, stage: l.view.Stage("coordinator"), heard: make(chan struct{})}
+	f.end.Observer = run.Once(l.view)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	cancelled := make(chan struct{})
-	following, done := context.WithCancel(ctx)
 	go func() {
 		defer close(cancelled)
-		l.cancelOnInterrupt(following)
+		f.cancelOnInterrupt(ctx, stop)
 	}()
-	end := &ending{Observer: run.Once(l.view)}
-	stage := l.view.Stage("coordinator")
-	err := l.remote.Follow(ctx, l.run.ID, func(line []byte) error {
-		if stage != nil {
-			stage.Done("")
-			stage = nil
-		}
-		if err := run.DecodeLines(newLine(line), end); err != nil {
-			return err
-		}
-		if end.status.Final() {
-			return io.EOF
-		}
-		return nil
-	}, func(reason string) {
-		if stage != nil {
-			stage.Phase(reason)
-		}
-	})
-	if stage != nil {
-		stage.Done("")
-	}
-	done()
+	err := l.remote.Follow(ctx, l.run.ID, f.line, func(reason string) { f.stage.Phase(reason) })
+	f.stage.Done("")
+	stop(nil)
 	<-cancelled
-	return l.ended(ctx, end.status, err)
+	if errors.Is(context.Cause(ctx), errNeverStarted) {
+		return l.withdraw()
+	}
+	return l.ended(l.interrupt.last, f.end.status, err)
 }
 
-// cancelOnInterrupt asks the coordinator to cancel the run at the first interrupt.
-func (l *launch) cancelOnInterrupt(ctx context.Context) {
+// following is a run that is being followed.
+type following struct {
+	*launch
+	stage *progress.Stage
+	end   ending
+	// heard is closed at the first event: the coordinator drives the run.
+	heard chan struct{}
+	once  sync.Once
+}
+
+// line takes one line of the coordinator's output. What isn't an event is its own words, such as why it can't go on.
+func (f *following) line(line []byte) error {
+	if len(line) > 0 && line[0] != '{' {
+		f.view.Notice("coordinator: " + string(line))
+		return nil
+	}
+	if err := run.DecodeLines(newLine(line), &f.end); err != nil {
+		return err
+	}
+	if f.end.events > 0 {
+		f.once.Do(func() {
+			close(f.heard)
+			f.stage.Done("")
+		})
+	}
+	if f.end.status.Final() {
+		return io.EOF
+	}
+	return nil
+}
+
+var errNeverStarted = errors.New("the coordinator never started")
+
+// cancelOnInterrupt asks the coordinator to cancel the run at the first interrupt. A coordinator that isn't there yet
+// can't be asked; following ends then.
+func (f *following) cancelOnInterrupt(ctx context.Context, stop context.CancelCauseFunc) {
 	select {
 	case <-ctx.Done():
 		return
-	case <-l.interrupt.first.Done():
+	case <-f.interrupt.first.Done():
 	}
-	if ctx.Err() != nil {
+	if f.interrupt.last.Err() != nil {
 		return
 	}
-	l.view.Say("Cancelling the run; interrupt again to leave it to itself.")
-	if err := l.metadata.RequestCancel(ctx, l.run.ID); err != nil && ctx.Err() == nil {
-		l.view.Notice(fmt.Sprintf("cancelling failed: %v; try `proa runs cancel %s`", err, l.run.Name))
+	f.view.Say("Cancelling the run; interrupt again to leave it to itself.")
+	select {
+	case <-f.heard:
+	default:
+		stop(errNeverStarted)
+		return
 	}
+	if err := f.metadata.RequestCancel(ctx, f.run.ID); err != nil && ctx.Err() == nil {
+		f.view.Notice(fmt.Sprintf("cancelling failed: %v; try `proa runs cancel %s`", err, f.run.Name))
+	}
+}
+
+// withdraw ends a run whose coordinator never started.
+func (l *launch) withdraw() error {
+	ctx := l.interrupt.last
+	if err := l.remote.Sweep(ctx, l.run.ID); err != nil {
+		return err
+	}
+	result, err := settle.Cancel(ctx, l.Kit, run.Components{Artifacts: l.artifacts, Metadata: l.metadata}, l.run.ID)
+	if err != nil {
+		return err
+	}
+	l.view.Say(fmt.Sprintf("Run %s: %s", l.run.Name, result.Status))
+	return verdict(l.run.Name, result.Status)
 }
 
 // ended turns the end of following into the end of the command.

@@ -8,6 +8,7 @@ import (
 	"github.com/proa-ml/proa/flavor"
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/internal/cli/settle"
 	"github.com/proa-ml/proa/metadata/driver"
 	"github.com/proa-ml/proa/run"
 	"github.com/spf13/cobra"
@@ -23,7 +24,7 @@ func (n noun) cancelCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			ctx, cancel := signalled(cmd.Context(), n.Kit)
 			defer cancel()
-			stores, err := n.OpenMetadata(ctx)
+			stores, err := n.OpenStores(ctx)
 			if err != nil {
 				return err
 			}
@@ -36,19 +37,19 @@ func (n noun) cancelCommand() *cobra.Command {
 				n.Statusf("Run %s has ended already: %s.", r.Name, r.Status)
 				return nil
 			}
-			return n.cancel(ctx, stores.Metadata, r, wait)
+			return n.cancel(ctx, stores, r, wait)
 		},
 	}
-	cmd.Flags().DurationVar(&wait, "wait", time.Minute, "how long to wait for the run's end")
+	cmd.Flags().DurationVar(&wait, "wait", 30*time.Second, "how long to wait for the run's own end before it is ended from here")
 	return cmd
 }
 
-func (n noun) cancel(ctx context.Context, m driver.Store, r driver.Run, wait time.Duration) error {
-	if err := m.RequestCancel(ctx, r.ID); err != nil {
+func (n noun) cancel(ctx context.Context, stores kit.Stores, r driver.Run, wait time.Duration) error {
+	if err := stores.Metadata.RequestCancel(ctx, r.ID); err != nil {
 		return err
 	}
 	n.Statusf("Cancelling run %s ...", r.Name)
-	status, err := awaitEnd(ctx, m, r.ID, wait)
+	status, err := awaitEnd(ctx, stores.Metadata, r.ID, wait)
 	if err != nil {
 		return err
 	}
@@ -56,8 +57,12 @@ func (n noun) cancel(ctx context.Context, m driver.Store, r driver.Run, wait tim
 		return err
 	}
 	if !status.Final() {
-		return fault.New(fault.Infrastructure, "what it had in the cluster is removed; the request to cancel stays recorded",
-			"run %s did not end within %s: nothing seems to drive it any more", r.Name, wait)
+		n.Statusf("Nothing drives the run any more; ending it from here.")
+		result, err := settle.Cancel(ctx, n.Kit, run.Components{Artifacts: stores.Artifacts, Metadata: stores.Metadata}, r.ID)
+		if err != nil {
+			return fault.With(fault.Infrastructure, "try again", err)
+		}
+		status = result.Status
 	}
 	n.Statusf("Run %s: %s.", r.Name, status)
 	return nil
