@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/proa-ml/proa/orchestrator/driver"
@@ -29,7 +30,7 @@ type channel struct {
 	tracker *tracker
 }
 
-// serve starts the channel's server on listener; the result stops it and waits for its end.
+// serve starts the channel's server on listener; the result stops it and waits for its end, once.
 func (c *channel) serve(listener net.Listener, certificate tls.Certificate, logger *slog.Logger) (stop func() error) {
 	server := &http.Server{
 		Handler:           c.handler(),
@@ -41,13 +42,13 @@ func (c *channel) serve(listener net.Listener, certificate tls.Certificate, logg
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.ServeTLS(listener, "", "") }()
-	return func() error {
+	return sync.OnceValue(func() error {
 		err := server.Close()
 		if end := <-served; !errors.Is(end, http.ErrServerClosed) {
 			err = errors.Join(err, end)
 		}
 		return err
-	}
+	})
 }
 
 func (c *channel) handler() http.Handler {

@@ -38,6 +38,10 @@ type world struct {
 	client *Client
 	api    kubernetes.Interface
 	image  string
+
+	mu sync.Mutex
+	// ports are those that the runs' channels were served on: a coordinator that is started again keeps its address.
+	ports map[string]string
 }
 
 // onCluster returns the cluster that the variables PROA_TEST_* describe, or skips the test. Its namespace is made by
@@ -59,7 +63,7 @@ func onCluster(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{client: client, api: client.client, image: testImage(t)}
+	w := &world{client: client, api: client.client, image: testImage(t), ports: map[string]string{}}
 	if err := client.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -173,14 +177,7 @@ func (w *world) open(t *testing.T, run string, reachable bool) *Orchestrator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", ":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener, port := w.listen(t, run)
 	host := w.host(t)
 	if !reachable {
 		host = "192.0.2.1" // reserved for documentation: nobody answers
@@ -197,6 +194,25 @@ func (w *world) open(t *testing.T, run string, reachable bool) *Orchestrator {
 		t.Fatal(err)
 	}
 	return o
+}
+
+func (w *world) listen(t *testing.T, run string) (net.Listener, string) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	port := w.ports[run]
+	if port == "" {
+		port = "0"
+	}
+	listener, err := net.Listen("tcp", ":"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, w.ports[run], err = net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener, w.ports[run]
 }
 
 func (w *world) access() step.Access {
