@@ -108,7 +108,7 @@ func (c Catalogue) Shown(component stack.Component) map[string]string {
 const Masked = "***"
 
 // Verify checks what is outside of a component's attributes but on this machine.
-func (c Catalogue) verify(component stack.Component) ([]string, error) {
+func (c Catalogue) Verify(component stack.Component) ([]string, error) {
 	f, err := c.Find(component.Kind, component.Flavor)
 	if err != nil || f.Verify == nil {
 		return nil, err

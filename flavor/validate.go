@@ -26,7 +26,7 @@ func (c Catalogue) Validate(s stack.Resolved) (warnings []string, err error) {
 	}
 	for _, kind := range stack.Kinds() {
 		if component, ok := s.Components[kind]; ok {
-			more, err := c.verify(component)
+			more, err := c.Verify(component)
 			if err != nil {
 				return nil, err
 			}

@@ -56,7 +56,7 @@ func newKit() (*kit.Kit, error) {
 			Catalogue: catalogue, Env: os.Getenv, Environ: os.Environ(), Now: time.Now, Rand: rand.Reader,
 			CacheDir: func() (string, error) { return kit.CacheDir(os.Getenv) },
 		},
-		Exec: syscall.Exec, TrustRoots: func() {},
+		Exec: syscall.Exec, TrustRoots: trustRoots,
 	}, nil
 }
 

@@ -2,6 +2,7 @@
 package standard
 
 import (
+	"net"
 	"path/filepath"
 
 	"github.com/proa-ml/proa/flavor"
@@ -122,7 +123,7 @@ func mysqlMetadata() flavor.Flavor {
 			{Name: "ssl_verify_server_cert", Type: flavor.Bool, Default: "false", Meaning: "whether the server's certificate must be valid for its host"},
 		},
 		Check: checkMySQL,
-		Local: func(s flavor.Settings) string { return localHost(s["host"]) },
+		Local: func(s flavor.Settings) string { return localAddress(s["host"], net.JoinHostPort(s["host"], s["port"])) },
 	}
 }
 

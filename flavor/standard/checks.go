@@ -113,11 +113,11 @@ func checkRegistry(s flavor.Settings) error {
 	return nil
 }
 
-// localHost says that a host is this machine itself; it is empty for any other.
-func localHost(host string) string {
+// localAddress returns an address if its host is this machine itself; it is empty for any other.
+func localAddress(host, address string) string {
 	ip := net.ParseIP(host)
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") || (ip != nil && (ip.IsLoopback() || ip.IsUnspecified())) {
-		return "host " + host
+		return address
 	}
 	return ""
 }
@@ -127,7 +127,7 @@ func localURL(text string) string {
 	if err != nil {
 		return ""
 	}
-	return localHost(u.Hostname())
+	return localAddress(u.Hostname(), u.Host)
 }
 
 // verifyContext checks that the kubeconfig has the orchestrator's context, and warns if kubectl would use another one.

@@ -46,8 +46,8 @@ func (n noun) register(c stack.Component) error {
 	if c.Attributes, err = f.Normalize(c.Attributes); err != nil {
 		return err
 	}
-	if f.Verify != nil {
-		n.verify(c)
+	if err := n.verify(c); err != nil {
+		return err
 	}
 	if err := n.Files.Update(func(config *stack.Config) error { return config.AddComponent(c) }); err != nil {
 		return err
@@ -56,19 +56,13 @@ func (n noun) register(c stack.Component) error {
 	return nil
 }
 
-// verify warns of what would keep a stack with this component from running now; it may be right on another day.
-func (n noun) verify(c stack.Component) {
-	f, err := n.Catalogue.Find(c.Kind, c.Flavor)
-	if err != nil || f.Verify == nil {
-		return
+// verify looks at the world on this machine, such as the kubeconfig.
+func (n noun) verify(c stack.Component) error {
+	warnings, err := n.Catalogue.Verify(c)
+	for _, w := range warnings {
+		n.Warn(w)
 	}
-	settings, err := f.Settings(c.Attributes)
-	if err != nil {
-		return
-	}
-	if _, err := f.Verify(c.Name, settings); err != nil {
-		n.Warn(err.Error())
-	}
+	return err
 }
 
 func (n noun) updateCommand() *cobra.Command {
@@ -113,13 +107,15 @@ func (n noun) update(args []string, changes map[string]string) error {
 		if c.Attributes, err = n.changed(c, changes); err != nil {
 			return err
 		}
+		if err := n.verify(c); err != nil {
+			return err
+		}
 		updated = c
 		return config.UpdateComponent(c)
 	})
 	if err != nil {
 		return err
 	}
-	n.verify(updated)
 	n.Statusf("%s '%s' successfully updated!", n.title(), updated.Name)
 	return nil
 }

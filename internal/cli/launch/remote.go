@@ -207,7 +207,7 @@ func (l *launch) follow(ctx context.Context) error {
 		defer close(cancelled)
 		f.cancelOnInterrupt(ctx, stop)
 	}()
-	err := l.remote.Follow(ctx, l.run.ID, f.line, func(reason string) { f.stage.Phase(reason) })
+	err := l.remote.Follow(ctx, l.run.ID, f.line, f.stage.Waiting)
 	f.stage.Done("")
 	stop(nil)
 	<-cancelled

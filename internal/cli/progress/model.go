@@ -10,10 +10,13 @@ import (
 
 // node is what the view knows of a step.
 type node struct {
-	name    string
-	depth   int
-	status  run.StepStatus
-	reason  string
+	name   string
+	depth  int
+	status run.StepStatus
+	reason string
+	// since is when it began to be pending, told the reason that plain lines have told.
+	since   time.Time
+	told    string
 	attempt int
 	from    string
 	started time.Time
@@ -63,7 +66,7 @@ func (m *model) apply(r run.Recorded) *node {
 		return m.change(e.Step, func(n *node) { n.from = e.From; n.end(run.StepFromCache, r.Time) })
 	case run.AttemptPlanned:
 		m.change(e.Step, func(n *node) {
-			n.status, n.attempt, n.retry, n.reason = run.StepPending, e.Number, nil, ""
+			n.status, n.attempt, n.retry, n.reason, n.since, n.told = run.StepPending, e.Number, nil, "", r.Time, ""
 		})
 	case run.AttemptPending:
 		return m.pending(e)

@@ -15,6 +15,10 @@ type Stage struct {
 	phase   string
 	detail  string
 	started time.Time
+	// waiting is why the stage waits, since when, and what of it plain lines have told.
+	waiting string
+	since   time.Time
+	told    string
 }
 
 var _ imagedriver.Progress = (*Stage)(nil)
@@ -46,6 +50,17 @@ func (s *Stage) Detail(text string) {
 	s.view.mu.Lock()
 	defer s.view.mu.Unlock()
 	s.detail = text
+	s.view.touch()
+}
+
+// Waiting tells why the stage waits.
+func (s *Stage) Waiting(reason string) {
+	s.view.mu.Lock()
+	defer s.view.mu.Unlock()
+	if s.waiting == "" {
+		s.since = s.view.opts.Now()
+	}
+	s.waiting, s.phase, s.detail = reason, reason, ""
 	s.view.touch()
 }
 

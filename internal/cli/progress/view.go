@@ -48,21 +48,24 @@ type View struct {
 
 var _ run.Observer = (*View)(nil)
 
-// New makes a view. Live ones have to be closed.
+// New makes a view. It has to be closed.
 func New(w io.Writer, opts Options) *View {
 	v := &View{w: w, opts: opts, logs: map[string]*logLines{}, stop: make(chan struct{}), done: make(chan struct{})}
-	if !opts.Live {
-		close(v.done)
-		return v
-	}
-	go v.animate()
+	go v.tick()
 	return v
 }
 
-// animate redraws while nothing happens, so that times go on.
-func (v *View) animate() {
+// patience is how long something may wait before plain lines tell of it: every pod waits a moment for its node.
+const patience = 5 * time.Second
+
+// tick does what happens while nothing happens: on a terminal times go on, elsewhere long waits are told.
+func (v *View) tick() {
 	defer close(v.done)
-	ticker := time.NewTicker(100 * time.Millisecond)
+	every := time.Second
+	if v.opts.Live {
+		every = 100 * time.Millisecond
+	}
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {
@@ -72,7 +75,31 @@ func (v *View) animate() {
 			v.mu.Lock()
 			v.frame++
 			v.touch()
+			v.overdue()
 			v.mu.Unlock()
+		}
+	}
+}
+
+// overdue tells of what has waited for long. A terminal shows it anyway.
+func (v *View) overdue() {
+	if v.opts.Live || v.closed {
+		return
+	}
+	now := v.opts.Now()
+	for _, s := range v.stages {
+		if s.waiting != s.told && now.Sub(s.since) >= patience {
+			s.told = s.waiting
+			v.say(s.name + ": " + s.waiting)
+		}
+	}
+	if v.model == nil {
+		return
+	}
+	for _, n := range v.model.nodes {
+		if n.reason != n.told && n.status == run.StepPending && now.Sub(n.since) >= patience {
+			n.told = n.reason
+			v.say(v.line(n))
 		}
 	}
 }
@@ -124,7 +151,7 @@ func (v *View) Event(r run.Recorded) {
 		v.flush(n.name)
 	}
 	text := v.line(n)
-	if text == "" || (v.opts.Live && n.failure == nil) {
+	if text == "" || n.status == run.StepPending || (v.opts.Live && n.failure == nil) {
 		v.touch()
 		return
 	}
