@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
@@ -91,7 +92,12 @@ func printYAML(w io.Writer, value any) error {
 }
 
 func blockStyle(node *yaml.Node) {
-	node.Style &^= yaml.FlowStyle | yaml.DoubleQuotedStyle
+	node.Style &^= yaml.FlowStyle
+	switch strings.ToLower(node.Value) {
+	case "y", "n", "yes", "no", "on", "off": // readers of the old YAML take them for booleans
+	default:
+		node.Style &^= yaml.DoubleQuotedStyle
+	}
 	if len(node.Content) == 0 && node.Kind != yaml.ScalarNode {
 		node.Style |= yaml.FlowStyle
 	}

@@ -14,10 +14,11 @@ import (
 
 // Cancel ends a run as cancelled in this process. Whatever the run had must be gone: what is swept away can't be asked.
 func Cancel(ctx context.Context, k *kit.Kit, parts run.Components, id string) (run.Result, error) {
+	if err := parts.Metadata.RequestCancel(ctx, id); err != nil { // first, so that nothing is started any more
+		return run.Result{}, err
+	}
 	parts.Orchestrator = absent{}
-	now := make(chan struct{})
-	close(now)
-	return run.Execute(ctx, parts, id, &run.Options{Now: k.Now, Rand: k.Rand, CancelOn: now, Force: true})
+	return run.Execute(ctx, parts, id, &run.Options{Now: k.Now, Rand: k.Rand, Force: true})
 }
 
 // absent is an orchestrator of which nothing is left.
