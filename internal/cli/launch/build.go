@@ -1,0 +1,141 @@
+package launch
+
+import (
+	"context"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	"github.com/proa-ml/proa/image"
+	imagedriver "github.com/proa-ml/proa/image/driver"
+	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/plan"
+	"github.com/proa-ml/proa/stack"
+	"golang.org/x/sync/errgroup"
+)
+
+// coordinatorTag is the tag of the image that holds this program.
+const coordinatorTag = "coordinator"
+
+// build builds the images of the steps and of the coordinator at once, and returns the coordinator's.
+func (l *launch) build(ctx context.Context) (coordinator string, err error) {
+	builder, repository, err := l.Opener.Images(l.stack)
+	if err != nil {
+		return "", err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range l.plan.Images {
+		group.Go(func() error { return l.buildSteps(ctx, builder, repository, i) })
+	}
+	group.Go(func() (err error) {
+		coordinator, err = l.buildCoordinator(ctx, builder, repository)
+		return err
+	})
+	return coordinator, group.Wait()
+}
+
+func (l *launch) buildSteps(ctx context.Context, builder imagedriver.Builder, repository string, i int) error {
+	wanted := &l.plan.Images[i]
+	request, err := l.request(*wanted, repository, i)
+	if err != nil {
+		return err
+	}
+	name := "image"
+	if len(l.plan.Images) > 1 {
+		name = fmt.Sprintf("image %d", i+1)
+	}
+	stage := l.view.Stage(name)
+	built, err := builder.Build(ctx, request, stage)
+	if err != nil {
+		stage.Done("")
+		return l.buildFailed("building the image of the steps", err)
+	}
+	wanted.Ref = built.Ref
+	if built.Reused {
+		stage.Done("ready, with its environment unchanged,")
+		return nil
+	}
+	stage.Done("built and pushed")
+	return nil
+}
+
+func (l *launch) request(i plan.Image, repository string, number int) (imagedriver.Request, error) {
+	step, err := launcher(l.Kit)
+	if err != nil {
+		return imagedriver.Request{}, err
+	}
+	folder, err := sdk(l.Kit)
+	if err != nil {
+		return imagedriver.Request{}, err
+	}
+	tag := image.Tag(l.pipeline.Name)
+	if number > 0 {
+		tag = image.Tag(fmt.Sprintf("%s-%d", l.pipeline.Name, number+1))
+	}
+	return imagedriver.Request{
+		Repository: repository, Tag: tag, Base: i.Base, Platform: i.Platform,
+		Python: i.Python, Interpreter: l.pipeline.Source.Interpreter,
+		Requirements: i.Requirements, Environment: i.Environment,
+		Files: map[string]string{"/opt/proa/bin/proa-step": step, "/opt/proa/sdk/proa": filepath.Join(folder, "proa")},
+		Code:  l.pipeline.Source.Root,
+	}, nil
+}
+
+func (l *launch) buildCoordinator(ctx context.Context, builder imagedriver.Builder, repository string) (string, error) {
+	settings, err := l.Catalogue.Settings(l.stack.Components[stack.ImageBuilder])
+	if err != nil {
+		return "", err
+	}
+	if err := static(l.Executable); err != nil {
+		return "", err
+	}
+	if own := runtime.GOOS + "/" + runtime.GOARCH; own != settings["platform"] {
+		return "", fault.New(fault.Configuration, "start the run from a machine like the cluster's nodes, or set the image builder's platform",
+			"the coordinator's image is this program, which is built for %s, and the stack's images are for %s", own, settings["platform"])
+	}
+	stage := l.view.Stage("coordinator image")
+	built, err := builder.Binary(ctx, repository, coordinatorTag, settings["platform"], l.Executable, stage)
+	if err != nil {
+		stage.Done("")
+		return "", l.buildFailed("building the coordinator's image", err)
+	}
+	if built.Reused {
+		stage.Done("")
+		return built.Ref, nil
+	}
+	stage.Done("pushed")
+	return built.Ref, nil
+}
+
+// static checks that a program runs in an image that holds nothing else.
+func static(program string) error {
+	binary, err := elf.Open(program)
+	if err != nil {
+		return fmt.Errorf("reading the coordinator's program: %w", err)
+	}
+	defer func() { _ = binary.Close() }()
+	for _, part := range binary.Progs {
+		if part.Type == elf.PT_INTERP {
+			return fault.New(fault.Configuration, "build it with `make build`, or with CGO_ENABLED=0",
+				"%s is linked dynamically, and so can't run in the coordinator's image, which holds nothing else", program)
+		}
+	}
+	return nil
+}
+
+func (l *launch) buildFailed(doing string, err error) error {
+	code := fault.Infrastructure
+	if errors.Is(err, imagedriver.ErrInvalid) {
+		code = fault.Configuration
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	registry := l.stack.Components[stack.ContainerRegistry].Name
+	return &fault.Error{
+		Code: code, Err: fmt.Errorf("%s: %w", doing, err),
+		Hint: fmt.Sprintf("nothing was started; the registry is `proa container-registry describe %s`", registry),
+	}
+}
