@@ -19,28 +19,28 @@ import (
 	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
-func runAPIServer(ctx context.Context) int {
-	return runCobra(ctx, apiserver.NewAPIServerCommand())
+func runAPIServer(context.Context) int {
+	return runCobra(apiserver.NewAPIServerCommand())
 }
 
-func runControllerManager(ctx context.Context) int {
-	return runCobra(ctx, controllermanager.NewControllerManagerCommand())
+func runControllerManager(context.Context) int {
+	return runCobra(controllermanager.NewControllerManagerCommand())
 }
 
-func runScheduler(ctx context.Context) int {
-	return runCobra(ctx, scheduler.NewSchedulerCommand())
+func runScheduler(context.Context) int {
+	return runCobra(scheduler.NewSchedulerCommand())
 }
 
 func runKubelet(ctx context.Context) int {
-	return runCobra(ctx, kubelet.NewKubeletCommand(ctx))
+	return runCobra(kubelet.NewKubeletCommand(ctx))
 }
 
-func runProxy(ctx context.Context) int {
-	return runCobra(ctx, proxy.NewProxyCommand())
+func runProxy(context.Context) int {
+	return runCobra(proxy.NewProxyCommand())
 }
 
 // runCobra runs a server's command; the servers take their signals themselves.
-func runCobra(_ context.Context, command *cobra.Command) int {
+func runCobra(command *cobra.Command) int {
 	return cli.Run(command)
 }
 

@@ -29,27 +29,34 @@ func (c *Cluster) bringUp(ctx context.Context, f facts, p parts) (now facts, cha
 	return f, true, err
 }
 
-// settle decides on which facts the cluster starts, and clears away what they do not allow to keep.
-func (c *Cluster) settle(ctx context.Context, p parts) (facts, error) {
+// decide tells on which facts the cluster starts, and clears away what they do not allow to keep.
+func (c *Cluster) decide(ctx context.Context) (facts, error) {
 	f, found, err := readFacts(c.state)
 	if err != nil {
 		return facts{}, err
-	}
-	if !found {
-		if f, err = newFacts(c.state); err != nil {
-			return facts{}, err
-		}
 	}
 	boot, err := process.Boot()
 	if err != nil {
 		return facts{}, err
 	}
-	f.Version, f.Python = p.version, p.pythonIs
-	if !f.Complete || f.Boot != boot {
+	switch {
+	case !found:
+		// Nothing was here, or a cluster was half removed.
+		if f, err = newFacts(c.state); err != nil {
+			return facts{}, err
+		}
+		if err := c.remove(ctx, f); err != nil {
+			return facts{}, err
+		}
+		if err := c.state.clear(); err != nil {
+			return facts{}, err
+		}
+		return c.startOver(ctx, f)
+	case !f.Complete || f.Boot != boot:
 		// A first start that did not finish leaves nothing worth keeping; and data that is never synced does not outlive the machine.
 		return c.startOver(ctx, f)
 	}
-	return f, nil
+	return f, c.state.make()
 }
 
 // startOver removes everything but addresses, keys and secrets.
@@ -85,6 +92,9 @@ func (c *Cluster) start(ctx context.Context, f facts, p parts) (changed bool, er
 		return false, err
 	}
 	if err := c.join(ctx, f); err != nil {
+		return false, err
+	}
+	if err := c.removeShimSockets(); err != nil {
 		return false, err
 	}
 	run, err := c.newStarter(f)

@@ -50,7 +50,7 @@ func New(options Options) (*Cluster, error) {
 	}
 	return &Cluster{
 		state:    layout(state),
-		cache:    build.Cache{Dir: options.Cache},
+		cache:    build.Cache{Dir: options.Cache, Say: options.Progress.Say, Now: options.Now},
 		workdir:  options.Dir,
 		env:      options.Env,
 		now:      options.Now,
@@ -115,6 +115,27 @@ func (l layout) make() error {
 	for _, name := range append(lasting(), fleeting()...) {
 		if err := os.MkdirAll(l.path(name), 0o755); err != nil {
 			return fmt.Errorf("making the state directory: %w", err)
+		}
+	}
+	return nil
+}
+
+// clear removes all that is in the state directory but the lock, by which the directory is known to be a cluster's. The facts go
+// first: without them, what else is left is not relied upon.
+func (l layout) clear() error {
+	entries, err := os.ReadDir(string(l))
+	if err != nil {
+		return fmt.Errorf("reading the state directory: %w", err)
+	}
+	paths := []string{l.facts()}
+	for _, entry := range entries {
+		if path := l.path(entry.Name()); path != l.lock() {
+			paths = append(paths, path)
+		}
+	}
+	for _, path := range paths {
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("clearing the state directory: %w", err)
 		}
 	}
 	return nil

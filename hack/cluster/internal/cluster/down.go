@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +36,9 @@ func (c *Cluster) Down(ctx context.Context) error {
 		return err
 	}
 	if err := restoreKernelSettings(f.Kernel); err != nil {
+		return err
+	}
+	if err := c.state.clear(); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(string(c.state)); err != nil {
@@ -68,10 +72,11 @@ func (c *Cluster) remove(ctx context.Context, f facts) error {
 	if err := c.removeLogLinks(); err != nil {
 		return err
 	}
-	return removeMatches(filepath.Join("/var/lib/cni/results", f.group()+"-*"))
+	return removeNetworkResults(f.group())
 }
 
-// removeShimSockets removes the sockets of the containers' shims: their directory is fixed in containerd, and shared.
+// removeShimSockets removes the sockets that the shims of containers left when they were killed: their directory is fixed in
+// containerd, and shared, and nobody else removes them.
 func (c *Cluster) removeShimSockets() error {
 	paths, err := filepath.Glob(c.state.data("containerd-run/io.containerd.runtime.v2.task/*/*/address"))
 	if err != nil {
@@ -83,6 +88,10 @@ func (c *Cluster) removeShimSockets() error {
 			continue // the shim has just removed it
 		}
 		socket := strings.TrimPrefix(strings.TrimSpace(string(address)), "unix://")
+		if connection, err := net.Dial("unix", socket); err == nil {
+			connection.Close() // it lives
+			continue
+		}
 		if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing a shim's socket: %w", err)
 		}
@@ -108,14 +117,20 @@ func (c *Cluster) removeLogLinks() error {
 	return nil
 }
 
-func removeMatches(pattern string) error {
-	paths, err := filepath.Glob(pattern)
+// removeNetworkResults removes what the network plugins noted of each sandbox, in a directory that is fixed and shared: a file of the
+// cluster's network, and one of the loopback network, which has the same name in every cluster.
+func removeNetworkResults(network string) error {
+	const dir = "/var/lib/cni/results"
+	paths, err := filepath.Glob(filepath.Join(dir, network+"-*-eth0"))
 	if err != nil {
-		return fmt.Errorf("looking for %s: %w", pattern, err)
+		return fmt.Errorf("looking for network results: %w", err)
 	}
 	for _, path := range paths {
-		if err := os.RemoveAll(path); err != nil {
-			return fmt.Errorf("removing %s: %w", path, err)
+		sandbox := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), network+"-"), "-eth0")
+		for _, path := range []string{filepath.Join(dir, "cni-loopback-"+sandbox+"-lo"), path} {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("removing a network result: %w", err)
+			}
 		}
 	}
 	return nil

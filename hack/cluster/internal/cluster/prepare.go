@@ -15,8 +15,7 @@ import (
 
 // parts are what was built or found in the cache.
 type parts struct {
-	version    string // of the components
-	components string
+	components build.Components
 	pause      string
 	python     string
 	pythonIs   string // its version
@@ -37,19 +36,16 @@ func (c *Cluster) prepare(ctx context.Context) (parts, error) {
 	if err != nil {
 		return parts{}, err
 	}
-	if p.version, err = build.SourceKey(source); err != nil {
-		return parts{}, err
-	}
 	tasks := []task{
-		{name: "components", run: c.saying("components built", func(ctx context.Context) (err error) {
-			p.components, err = c.cache.Components(ctx, source, p.version)
+		{name: "components", run: c.saying("components", func(ctx context.Context) (err error) {
+			p.components, err = c.cache.Components(ctx, source)
 			return err
 		})},
 		{name: "pause", needs: []string{"components"}, run: func(ctx context.Context) (err error) {
-			p.pause, err = c.cache.Pause(ctx, p.components, p.version)
+			p.pause, err = c.cache.Pause(ctx, p.components)
 			return err
 		}},
-		{name: "python", run: c.saying("Python base image made", func(ctx context.Context) (err error) {
+		{name: "python", run: c.saying("Python base image", func(ctx context.Context) (err error) {
 			p.python, p.pythonIs, err = c.cache.Python(ctx, apt)
 			return err
 		})},
@@ -72,27 +68,50 @@ func (c *Cluster) saying(what string, run func(ctx context.Context) error) func(
 
 // installBinaries puts the components into the state directory, so that the cluster needs the cache only while it starts.
 func (c *Cluster) installBinaries(p parts) error {
-	from, to := filepath.Join(p.components, "components"), c.state.bin("components-"+p.version)
+	name := "components-" + p.components.Version
+	from, to := filepath.Join(p.components.Dir, "components"), c.state.bin(name)
 	if _, err := os.Stat(to); errors.Is(err, os.ErrNotExist) {
-		if err := os.Link(from, to); err != nil {
-			content, err := os.ReadFile(from)
-			if err != nil {
-				return fmt.Errorf("reading the components: %w", err)
-			}
-			if err := file.Write(to, content, 0o755); err != nil {
-				return err
-			}
+		if err := linkOrCopy(from, to); err != nil {
+			return err
 		}
 	}
-	for _, name := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
+	for _, link := range []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
 		"etcd", "registry", "s3", "dns"} {
-		temp := c.state.bin("." + name)
+		temp := c.state.bin("." + link)
 		_ = os.Remove(temp) // of a command that was killed
-		if err := os.Symlink(filepath.Base(to), temp); err != nil {
-			return fmt.Errorf("linking %s: %w", name, err)
+		if err := os.Symlink(name, temp); err != nil {
+			return fmt.Errorf("linking %s: %w", link, err)
 		}
-		if err := os.Rename(temp, c.state.bin(name)); err != nil {
-			return fmt.Errorf("linking %s: %w", name, err)
+		if err := os.Rename(temp, c.state.bin(link)); err != nil {
+			return fmt.Errorf("linking %s: %w", link, err)
+		}
+	}
+	return c.removeOldBinaries(to)
+}
+
+func linkOrCopy(from, to string) error {
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return fmt.Errorf("reading the components: %w", err)
+	}
+	return file.Write(to, content, 0o755)
+}
+
+// removeOldBinaries removes other versions than the current one. What still runs of them is about to be restarted.
+func (c *Cluster) removeOldBinaries(current string) error {
+	paths, err := filepath.Glob(c.state.bin("components-*"))
+	if err != nil {
+		return fmt.Errorf("looking for old components: %w", err)
+	}
+	for _, path := range paths {
+		if path == current {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("removing old components: %w", err)
 		}
 	}
 	return nil

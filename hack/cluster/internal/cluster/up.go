@@ -20,15 +20,16 @@ func (c *Cluster) Up(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	if err := c.state.make(); err != nil {
+	f, err := c.decide(ctx)
+	if err != nil {
 		return err
 	}
 	made, err := c.prepare(ctx)
 	if err != nil {
 		return err
 	}
-	f, err := c.settle(ctx, made)
-	if err != nil {
+	f.Version, f.Python = made.components.Version, made.pythonIs
+	if err := writeFacts(c.state, f); err != nil {
 		return err
 	}
 	f, changed, err := c.bringUp(ctx, f, made)
