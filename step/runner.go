@@ -5,6 +5,10 @@ import "encoding/json"
 // RequestEnv names the environment variable that holds the path of the Request file.
 const RequestEnv = "PROA_REQUEST"
 
+// SiteEnv names the environment variable that lists folders of installed packages, as PATH lists folders. It is set in
+// images and goes through the launcher; the runner reads the folders' .pth files.
+const SiteEnv = "PROA_SITE"
+
 // Request is what the launcher asks of a language runner, in a JSON file whose path is in the variable [RequestEnv].
 // All paths are absolute.
 type Request struct {

@@ -9,6 +9,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/proa-ml/proa/step"
 )
 
 // Where things are in an image.
@@ -131,7 +133,7 @@ func ours(have []string) map[string]string {
 	return map[string]string{
 		"PATH":                    siteDir + "/bin:" + path,
 		"PYTHONPATH":              codeDir + ":" + sdkDir + ":" + siteDir,
-		"PROA_SITE":               siteDir,
+		step.SiteEnv:              siteDir,
 		"PYTHONUNBUFFERED":        "1",
 		"PYTHONDONTWRITEBYTECODE": "1",
 	}

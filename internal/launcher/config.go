@@ -25,7 +25,7 @@ type config struct {
 	environ []string
 }
 
-// own is the prefix of the names of proa's own variables, which the step doesn't see.
+// own is the prefix of the names of proa's own variables, which the step doesn't see but for step.SiteEnv.
 const own = "PROA_"
 
 // parse reads the environment and the access file.
@@ -35,7 +35,7 @@ func parse(environ []string) (config, error) {
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		vars[name] = value
-		if !strings.HasPrefix(name, own) {
+		if !strings.HasPrefix(name, own) || name == step.SiteEnv {
 			c.environ = append(c.environ, entry)
 		}
 	}

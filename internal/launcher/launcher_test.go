@@ -102,9 +102,8 @@ func fill(inv, plain step.Invocation) step.Invocation {
 
 func TestEnvironmentIsClean(t *testing.T) {
 	b := newBench(t)
-	b.env = []string{"HOME=/nowhere", "VISIBLE=yes", "PROA_COORDINATOR="}
+	b.env = []string{"HOME=/nowhere", "VISIBLE=yes", "PROA_COORDINATOR=", "PROA_SITE=/site", "PROA_SECRETS_PASSPHRASE=hidden"}
 	inv := shell(b.invocation(), `env; touch $TMPDIR/a $HOME/b; ls /proc/$$/fd | tr '\n' ' '`)
-	inv.Env["PROA_SITE"] = "/site"
 	_, _, l := b.finish(inv)
 	got := map[string]string{}
 	for line := range strings.SplitSeq(l.stdout.String(), "\n") {
