@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/proa-ml/proa/hack/cluster/internal/file"
 	"github.com/proa-ml/proa/hack/cluster/internal/process"
 )
 
@@ -83,7 +84,8 @@ func (c *Cluster) startOver(ctx context.Context, f facts) (facts, error) {
 	return f, writeFacts(c.state, f)
 }
 
-// start starts what does not run, or not as it should, and does the chores. It tells whether it had to start anything.
+// start starts what does not run, or not as it should, and does the chores. Then a
+// pod has to run, unless one did since the last start of a server. It tells whether there was anything to do.
 func (c *Cluster) start(ctx context.Context, f facts, p parts) (changed bool, err error) {
 	if err := c.writeCertificates(f); err != nil {
 		return false, fmt.Errorf("making the certificates: %w", err)
@@ -101,6 +103,7 @@ func (c *Cluster) start(ctx context.Context, f facts, p parts) (changed bool, er
 	if err != nil {
 		return false, err
 	}
+	run.starting = func() { _ = os.Remove(c.state.tried()) } // not there is as good
 	tasks := c.chores(f, p)
 	for _, server := range c.servers(f) {
 		tasks = append(tasks, task{name: server.name, needs: server.needs, run: func(ctx context.Context) error { return run.start(ctx, server) }})
@@ -109,10 +112,16 @@ func (c *Cluster) start(ctx context.Context, f facts, p parts) (changed bool, er
 	if ended := run.ended(); ended != nil && ctx.Err() == nil {
 		err = ended // which is why other things failed
 	}
-	if err != nil || !run.started {
-		return run.started, err
+	if err != nil {
+		return true, err
 	}
-	return true, c.progress.Do("a pod ran, and reached the services", func() error { return run.tryPod(ctx) })
+	if _, err := os.Stat(c.state.tried()); err == nil {
+		return false, nil
+	}
+	if err := c.progress.Do("a pod that reaches the services", func() error { return run.tryPod(ctx) }); err != nil {
+		return true, err
+	}
+	return true, file.Write(c.state.tried(), nil, 0o600)
 }
 
 // join makes the network unless it is there.

@@ -81,6 +81,7 @@ func (l layout) path(elements ...string) string {
 func (l layout) lock() string                  { return l.path("lock") }
 func (l layout) facts() string                 { return l.path("cluster.json") }
 func (l layout) env() string                   { return l.path("env") }
+func (l layout) tried() string                 { return l.path("run", "tried") }
 func (l layout) namespace() string             { return l.path("netns") }
 func (l layout) bin(name string) string        { return l.path("bin", name) }
 func (l layout) pki(name string) string        { return l.path("pki", name) }

@@ -16,7 +16,8 @@ type server struct {
 	config  []string // files that it reads at its start
 	nice    int
 	grace   time.Duration
-	ready   check // nil: as soon as it runs
+	before  check // done before it is started, unless nil
+	ready   check // passes once it is ready; nil: as soon as it runs
 }
 
 // servers returns the parts of the cluster. Those that pods wait for come before those that merely run beside them in the
@@ -37,10 +38,10 @@ func (c *Cluster) controlPlane(f facts) []server {
 	node := f.namespace(s).Node().String()
 	const etcd = "http://127.0.0.1:2379"
 	return []server{
-		{name: "etcd", command: []string{s.bin("etcd"), "--name=proa", "--data-dir=" + s.data("etcd"), "--listen-client-urls=" + etcd,
+		{name: "etcd", grace: time.Second, command: []string{s.bin("etcd"), "--name=proa", "--data-dir=" + s.data("etcd"), "--listen-client-urls=" + etcd,
 			"--advertise-client-urls=" + etcd, "--listen-peer-urls=http://127.0.0.1:2380", "--unsafe-no-fsync", "--log-level=warn",
 			"--auto-compaction-mode=periodic", "--auto-compaction-retention=10m", "--quota-backend-bytes=2147483648"}},
-		{name: "apiserver", needs: []string{"etcd"}, env: []string{"GOGC=200"}, ready: c.apiReady,
+		{name: "apiserver", needs: []string{"etcd"}, env: []string{"GOGC=200"}, grace: time.Second, ready: c.apiReady,
 			command: []string{s.bin("kube-apiserver"), "--etcd-servers=" + etcd, fmt.Sprintf("--secure-port=%d", apiPort),
 				"--bind-address=0.0.0.0", "--advertise-address=" + node, "--allow-privileged=true", "--authorization-mode=Node,RBAC",
 				"--enable-admission-plugins=NodeRestriction", "--service-cluster-ip-range=" + serviceCIDR,
@@ -71,7 +72,7 @@ func (c *Cluster) nodeServers(f facts) []server {
 			command: []string{s.bin("kubelet"), "--config=" + s.config("kubelet.yaml"), "--kubeconfig=" + s.kubeconfig("kubelet"),
 				"--hostname-override=" + nodeName, "--root-dir=" + s.data("kubelet"), "--cert-dir=" + s.pki(""),
 				"--node-ip=" + f.namespace(s).Node().String()}},
-		{name: "proxy", needs: []string{"apiserver"}, config: []string{s.config("proxy.yaml"), s.kubeconfig("proxy")}, nice: 3,
+		{name: "proxy", needs: []string{"apiserver"}, config: []string{s.config("proxy.yaml"), s.kubeconfig("proxy")}, nice: 3, before: c.clearProxyRules,
 			command: []string{s.bin("kube-proxy"), "--config=" + s.config("proxy.yaml")}},
 		{name: "dns", needs: []string{"objects"}, config: []string{s.kubeconfig("dns")}, nice: 3,
 			command: []string{s.bin("dns"), "-kubeconfig", s.kubeconfig("dns"), "-listen", c.address(f, dnsPort)}},

@@ -17,9 +17,10 @@ type starter struct {
 	facts   facts
 	group   string // directory of the servers' control group
 
+	starting func() // called before a server is started, unless nil
+
 	mu      sync.Mutex
 	running []string // those that were started, or found running
-	started bool     // there was one to start
 }
 
 // newStarter makes the control groups and a starter of servers in them.
@@ -40,26 +41,33 @@ func (s *starter) start(ctx context.Context, server server) error {
 	c := s.cluster
 	table, spec := c.table(), c.spec(s.facts, server, s.group)
 	if table.Running(spec) {
-		s.note(server.name, false)
+		s.note(server.name)
 		return s.await(ctx, server)
 	}
 	return c.progress.Do(server.name, func() error {
 		if err := table.Stop(ctx, server.name, server.grace); err != nil {
 			return err
 		}
+		if s.starting != nil {
+			s.starting()
+		}
+		if server.before != nil {
+			if err := server.before(ctx, s.facts); err != nil {
+				return err
+			}
+		}
 		if err := table.Start(spec, c.now()); err != nil {
 			return err
 		}
-		s.note(server.name, true)
+		s.note(server.name)
 		return s.await(ctx, server)
 	})
 }
 
-func (s *starter) note(name string, started bool) {
+func (s *starter) note(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running = append(s.running, name)
-	s.started = s.started || started
 }
 
 // await waits for a server to be ready.
