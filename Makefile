@@ -44,7 +44,7 @@ lint: venv ## check formats, types and the usual mistakes
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
-	cd python && ../$(VENV)/bin/ruff check . ../examples && ../$(VENV)/bin/ruff format --check . ../examples && ../$(VENV)/bin/mypy
+	cd python && ../$(VENV)/bin/ruff check . ../examples ../hack/bench ../e2e && ../$(VENV)/bin/ruff format --check . ../examples ../hack/bench ../e2e && ../$(VENV)/bin/mypy
 
 test-python: venv ## run the Python tests
 	$(call STEP,Python tests)

@@ -59,7 +59,7 @@ func (c *coordinator) perform(ctx context.Context, e effect) (observation, error
 		}
 		return startDone{attempt: e.attempt}, nil
 	case stop:
-		return stopDone{e.attempt}, c.tolerate(ctx, e, c.parts.Orchestrator.Stop(ctx, e.attempt, c.parts.grace))
+		return stopDone(e), c.tolerate(ctx, e, c.parts.Orchestrator.Stop(ctx, e.attempt, c.parts.grace))
 	case readOutcome:
 		return c.readOutcome(ctx, e)
 	case remove:
@@ -69,7 +69,7 @@ func (c *coordinator) perform(ctx context.Context, e effect) (observation, error
 		if err == nil {
 			err = c.parts.Orchestrator.Remove(ctx, e.attempt, false)
 		}
-		return removeDone{e.attempt}, c.tolerate(ctx, e, err)
+		return removeDone(e), c.tolerate(ctx, e, err)
 	}
 	return nil, fmt.Errorf("unknown effect %T", e)
 }

@@ -2,8 +2,8 @@
 
     python interrupt.py PATTERN COMMAND [ARGUMENT ...]
 
-Prints what the command printed, then "exit code N"; fails if the command ends before the pattern, or not within a minute after
-the Ctrl-C.
+Prints what the command printed, then "exit code N"; fails if the command ends before the pattern, or not within a
+minute after the Ctrl-C.
 """
 
 import os
@@ -16,7 +16,12 @@ pattern, command = sys.argv[1], sys.argv[2:]
 # Background jobs of a shell ignore SIGINT; a terminal's jobs don't.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 process = subprocess.Popen(
-    command, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    command,
+    start_new_session=True,
+    stdin=subprocess.DEVNULL,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    text=True,
 )
 assert process.stdout is not None
 matched = False

@@ -6,6 +6,7 @@ import sys
 
 
 def proa(*arguments: str):
+    """Return the JSON that a command prints."""
     return json.loads(subprocess.check_output(["proa", *arguments, "-o", "json"]))
 
 

@@ -22,7 +22,6 @@ import (
 
 func TestImage(t *testing.T) {
 	s := newServer(t)
-	base := pushBase(t, s.host+"/library/python:3-slim", "linux/amd64", "PYTHON_VERSION=3.11.7", "LANG=C.UTF-8")
 	s.reset()
 	code := tree(t, map[string]string{"run.py": "print('hi')\n", "pkg/mod.py": "x = 1\n"})
 	check(t, os.Chmod(filepath.Join(code, "run.py"), 0o700))
@@ -34,7 +33,7 @@ func TestImage(t *testing.T) {
 	r.Files = map[string]string{"/opt/proa/bin/proa-step": filepath.Join(parts, "proa-step"), "/opt/proa/sdk": filepath.Join(parts, "sdk")}
 	r.Interpreter, r.Python = python(t)
 	r.Base = s.host + "/library/python:any"
-	base = pushBase(t, r.Base, "linux/amd64", "PYTHON_VERSION="+r.Python+".7", "LANG=C.UTF-8")
+	base := pushBase(t, r.Base, "linux/amd64", "PYTHON_VERSION="+r.Python+".7", "LANG=C.UTF-8")
 	s.reset()
 	got, err := quick(t, oci.Options{}).Build(t.Context(), r, nil)
 	check(t, err)

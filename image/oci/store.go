@@ -114,8 +114,6 @@ func (s *store) save(kind, key string, v any) error {
 	return err
 }
 
-func (s *store) drop(kind, key string) { _ = os.Remove(filepath.Join(s.dir, kind, key+".json")) }
-
 // age removes what was not used for a long time, and remains of processes that were killed.
 func (s *store) age() {
 	for _, kind := range []string{"blobs", "environments", "bases", "entries", "groups", "pushed", "sums"} {

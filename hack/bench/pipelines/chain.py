@@ -7,11 +7,13 @@ from proa import pipeline, step
 
 @step
 def tick(value: int) -> int:
+    """Do next to nothing."""
     return value + 1
 
 
 @pipeline
 def chain(length: int, salt: int):
+    """One step after the other."""
     value = tick(salt)
     for _ in range(length - 1):
         value = tick(value)

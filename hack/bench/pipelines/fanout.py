@@ -7,11 +7,13 @@ from proa import pipeline, step
 
 @step
 def tick(value: int) -> int:
+    """Do next to nothing."""
     return value + 1
 
 
 @pipeline
 def fanout(width: int, salt: int):
+    """All steps at once."""
     for i in range(width):
         tick(salt + i)
 
