@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,9 @@ func TestOutages(t *testing.T) {
 	testscript.Run(t, scripts(t, "outages"))
 }
 
+// passed matches what of the environment the scripts see: the services to test with, and how the network is reached.
+var passed = regexp.MustCompile(`^(PROA_TEST_\w+|KUBECONFIG|(UV|PIP|SSL_CERT)_\w+|(?i:https?|no|all)_(?i:proxy))=`)
+
 // scripts returns the parameters of the scripts in testdata/<folder>. Each script has a configuration, a data folder, a
 // namespace, a database and a prefix in the bucket of its own.
 func scripts(t *testing.T, folder string) testscript.Params {
@@ -58,7 +62,7 @@ func scripts(t *testing.T, folder string) testscript.Params {
 			env.Setenv("XDG_CACHE_HOME", os.Getenv("XDG_CACHE_HOME"))
 			env.Setenv("PROA_CACHE_DIR", cacheDir(t))
 			for _, pair := range os.Environ() {
-				if strings.HasPrefix(pair, "PROA_TEST_") || strings.HasPrefix(pair, "KUBECONFIG=") || strings.HasPrefix(pair, "UV_") || strings.HasPrefix(pair, "PIP_") {
+				if passed.MatchString(pair) {
 					env.Vars = append(env.Vars, pair)
 				}
 			}

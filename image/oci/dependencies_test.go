@@ -174,12 +174,12 @@ func TestBadRequirements(t *testing.T) {
 		"conflict":     {"beta>=7", driver.ErrInvalid, "beta"},
 		"no wheel":     {"native", driver.ErrInvalid, "native"},
 		"no syntax":    {"six ===", driver.ErrInvalid, "six"},
-		"index is off": {"--index-url http://user:hush@127.0.0.1:1/simple", driver.ErrUnavailable, "package index"},
+		"index is off": {"--index-url http://user:hush@127.0.0.1:1/simple", driver.ErrIndex, "package index"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := offline(t, dir)
 			r := pythonRequest(t, s, c.requirement)
-			if errors.Is(c.kind, driver.ErrUnavailable) {
+			if errors.Is(c.kind, driver.ErrIndex) {
 				o.Env = slices.DeleteFunc(o.Env, func(s string) bool {
 					return strings.HasPrefix(s, "UV_NO_INDEX") || strings.HasPrefix(s, "UV_FIND_LINKS")
 				})

@@ -110,8 +110,7 @@ func (j *job) explainUV(err error, doing string) error {
 	}
 	for _, sign := range []string{"error sending request", "Failed to fetch", "dns error", "timed out", "Connection refused"} {
 		if strings.Contains(text, sign) {
-			return fmt.Errorf("%w: could not %s the requirements: the package index can't be reached: %s",
-				driver.ErrUnavailable, doing, text)
+			return fmt.Errorf("%w: could not %s the requirements: %s", driver.ErrIndex, doing, text)
 		}
 	}
 	hint := "correct the requirements"

@@ -133,9 +133,10 @@ func (l *launch) buildFailed(doing string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	registry := l.stack.Components[stack.ContainerRegistry].Name
-	return &fault.Error{
-		Code: code, Err: fmt.Errorf("%s: %w", doing, err),
-		Hint: fmt.Sprintf("nothing was started; the registry is `proa container-registry describe %s`", registry),
+	hint := fmt.Sprintf("nothing was started; the registry is `proa container-registry describe %s`",
+		l.stack.Components[stack.ContainerRegistry].Name)
+	if errors.Is(err, imagedriver.ErrIndex) {
+		hint = "nothing was started; uv reads the index, certificates and proxies from UV_INDEX_URL, SSL_CERT_FILE and HTTPS_PROXY"
 	}
+	return &fault.Error{Code: code, Err: fmt.Errorf("%s: %w", doing, err), Hint: hint}
 }
