@@ -63,6 +63,8 @@ type Remote interface {
 	// Follow passes on the coordinator's output from its beginning, until the coordinator has ended, ctx has, or line
 	// returns an error; io.EOF ends it without one. waiting is told why nothing comes.
 	Follow(ctx context.Context, run string, line func([]byte) error, waiting func(string)) error
+	// Permissions is the YAML of what runs need there, for somebody who may create it.
+	Permissions() string
 	// Finish removes what a run that has ended leaves behind.
 	Finish(ctx context.Context, run string) error
 	// Sweep removes all that a run has there, also if it still runs.

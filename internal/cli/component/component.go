@@ -18,8 +18,12 @@ type noun struct {
 // New makes the command of a kind.
 func New(k *kit.Kit, kind stack.Kind) *cobra.Command {
 	n := noun{k, kind}
-	return kit.Group(string(kind), fmt.Sprintf("Register, change and show %s", kind.Plural()),
+	group := kit.Group(string(kind), fmt.Sprintf("Register, change and show %s", kind.Plural()),
 		n.registerCommand(), n.updateCommand(), n.listCommand(), n.describeCommand(), n.getCommand(), n.deleteCommand(), n.flavorCommand())
+	if kind == stack.Orchestrator {
+		group.AddCommand(n.permissionsCommand())
+	}
+	return group
 }
 
 // names lists the registered names, for completion.
