@@ -91,11 +91,17 @@ func (f Flavor) attribute(name string) *Attribute {
 	return nil
 }
 
-func (f Flavor) unknown(name string) error {
-	var known []string
+// AttributeNames lists the names of the attributes, in the order in which they are shown.
+func (f Flavor) AttributeNames() []string {
+	var names []string
 	for _, a := range f.Attributes {
-		known = append(known, a.Name)
+		names = append(names, a.Name)
 	}
+	return names
+}
+
+func (f Flavor) unknown(name string) error {
+	known := f.AttributeNames()
 	hint := ""
 	if near := strict.Nearest(strings.ReplaceAll(name, "-", "_"), known); near != "" {
 		hint = fmt.Sprintf("did you mean --%s?", near)

@@ -134,24 +134,3 @@ func (n noun) deleteCommand() *cobra.Command {
 		},
 	}
 }
-
-func (n noun) flavorCommand() *cobra.Command {
-	var format output.Format
-	list := &cobra.Command{
-		Use: "list", Short: "List the flavors and their attributes", Args: kit.Args(0, 0),
-		RunE: func(*cobra.Command, []string) error {
-			flavors := n.Catalogue.Kind(n.kind)
-			table := output.Table{Header: []string{"FLAVOR", "MEANING", "ATTRIBUTES"}}
-			for _, f := range flavors {
-				var names []string
-				for _, a := range f.Attributes {
-					names = append(names, a.Name)
-				}
-				table.Rows = append(table.Rows, []string{f.Name, f.Meaning, strings.Join(names, " ")})
-			}
-			return output.Print(n.Streams, format, flavors, table)
-		},
-	}
-	output.AddFlag(list, &format)
-	return kit.Group("flavor", "Show what can implement "+n.kind.Article(), list)
-}

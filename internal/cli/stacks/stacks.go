@@ -13,7 +13,8 @@ type noun struct{ *kit.Kit }
 func New(k *kit.Kit) *cobra.Command {
 	n := noun{k}
 	return kit.Group("stack", "Register, change, show and choose stacks",
-		n.registerCommand(), n.updateCommand(), n.listCommand(), n.describeCommand(), n.getCommand(), n.setCommand(), n.deleteCommand())
+		n.registerCommand(), n.updateCommand(), n.removeComponentCommand(), n.renameCommand(), n.copyCommand(), n.deleteCommand(),
+		n.listCommand(), n.describeCommand(), n.getCommand(), n.setCommand(), n.exportCommand(), n.importCommand())
 }
 
 // names lists the stacks, for completion.
