@@ -72,7 +72,7 @@ cluster-down: ## stop it and remove what it left
 
 golden: ## write the golden files again
 	cd python && ../$(VENV)/bin/python -m pytest -q --update
-	go test ./spec ./plan -update
+	go test ./spec ./plan ./cmd/proa -update
 
 clean: ## remove what was built
 	rm -rf bin build dist

@@ -12,6 +12,7 @@ import (
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/cli/launch"
+	"github.com/proa-ml/proa/internal/cli/reference"
 	"github.com/proa-ml/proa/internal/cli/runs"
 	"github.com/proa-ml/proa/internal/cli/setup"
 	"github.com/proa-ml/proa/internal/cli/stacks"
@@ -35,6 +36,18 @@ func Main(ctx context.Context, k *kit.Kit, args []string) int {
 		}
 	}
 	return int(fault.CodeOf(err))
+}
+
+// Reference returns the documentation of the command line and of the flavors, by path below docs.
+func Reference(k *kit.Kit) map[string]string {
+	pages := map[string]string{}
+	for name, page := range reference.Commands(newRoot(k)) {
+		pages["cli/"+name] = page
+	}
+	for name, page := range reference.Flavors(k.Catalogue) {
+		pages["flavors/"+name] = page
+	}
+	return pages
 }
 
 func newRoot(k *kit.Kit) *cobra.Command {

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/proa-ml/proa/internal/cli"
+)
+
+var update = flag.Bool("update", false, "write docs/cli and docs/flavors from the commands and the schemas")
+
+// TestReference holds docs/cli and docs/flavors to what the program says of itself.
+func TestReference(t *testing.T) {
+	t.Setenv("HOME", "/home/you")
+	k, err := newKit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := cli.Reference(k)
+	for _, folder := range []string{"cli", "flavors"} {
+		files, err := filepath.Glob(filepath.Join("../../docs", folder, "*.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if _, ok := pages[folder+"/"+filepath.Base(file)]; !ok {
+				t.Errorf("%s is about nothing that there is: remove it", file)
+			}
+		}
+	}
+	for name, want := range pages {
+		file := filepath.Join("../../docs", name)
+		if *update {
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatalf("%v: run `make golden`", err)
+		}
+		if diff := cmp.Diff(want, string(got)); diff != "" {
+			t.Errorf("%s differs from the program (run `make golden`):\n%s", name, diff)
+		}
+	}
+}
