@@ -92,4 +92,7 @@ func LogPartKey(run, attempt string, n int) string {
 // LogPartSize is the size of every part of a log but the last.
 const LogPartSize = 1 << 20
 
-func attemptKey(run, attempt string) string { return "runs/" + run + "/attempts/" + attempt + "/" }
+// RunPrefix begins the keys of all that belongs to a run alone.
+func RunPrefix(run string) string { return "runs/" + run + "/" }
+
+func attemptKey(run, attempt string) string { return RunPrefix(run) + "attempts/" + attempt + "/" }

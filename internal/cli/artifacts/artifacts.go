@@ -125,7 +125,7 @@ func (n noun) showCommand() *cobra.Command {
 			for _, f := range m.Files {
 				table.Rows = append(table.Rows, []string{f.Path, size(f.Size), f.Digest})
 			}
-			if format == "" || format == "table" {
+			if format.ForPeople() {
 				n.Statusf("Artifact %s: %s, %s, saved by %s", args[0], m.Type, m.Preview, m.Materializer)
 			}
 			return output.Print(n.Streams, format, m, table)

@@ -48,6 +48,7 @@ func (n noun) listCommand() *cobra.Command {
 				s := n.show(config, active, c)
 				all = append(all, s)
 				table.Rows = append(table.Rows, []string{mark(s.Active), s.Name, s.Flavor, kit.Pairs(s.Attributes)})
+				table.Names = append(table.Names, s.Name)
 			}
 			if len(all) == 0 {
 				n.Statusf("No %s registered. Register one with `proa %s register NAME --flavor=FLAVOR --key=value`.", n.kind.Words(), n.kind)
@@ -93,7 +94,7 @@ func (n noun) describeCommand() *cobra.Command {
 }
 
 func describe(s shown) output.Table {
-	table := output.Table{Header: []string{"FIELD", "VALUE"}, Rows: [][]string{
+	table := output.Table{Names: []string{s.Name}, Header: []string{"FIELD", "VALUE"}, Rows: [][]string{
 		{"name", s.Name}, {"kind", string(s.Kind)}, {"flavor", s.Flavor}, {"stacks", strings.Join(s.Stacks, ", ")},
 	}}
 	for _, key := range slices.Sorted(maps.Keys(s.Attributes)) {

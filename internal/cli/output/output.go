@@ -1,10 +1,11 @@
-// Package output prints a command's data: as a table for people, or as JSON or YAML for programs.
+// Package output prints a command's data: as a table for people, as JSON or YAML for programs, or as bare names for scripts.
 package output
 
 import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/proa-ml/proa/internal/cli/fault"
@@ -18,9 +19,15 @@ type Format string
 
 // AddFlag gives a command the flag --output.
 func AddFlag(cmd *cobra.Command, format *Format) {
-	cmd.Flags().VarP(format, "output", "o", "table, json or yaml")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml"}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.Flags().VarP(format, "output", "o", "table, wide, json, yaml or name")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats(), cobra.ShellCompDirectiveNoFileComp))
 }
+
+// formats lists the values of the flag. A wide table is not cut to the terminal's width; name prints one name a line.
+func formats() []string { return []string{"table", "wide", "json", "yaml", "name"} }
+
+// ForPeople says that a person reads it, not a program.
+func (f Format) ForPeople() bool { return f == "" || f == "table" || f == "wide" }
 
 // String implements pflag.Value.
 func (f *Format) String() string {
@@ -32,12 +39,11 @@ func (f *Format) String() string {
 
 // Set implements pflag.Value.
 func (f *Format) Set(text string) error {
-	switch text {
-	case "table", "json", "yaml":
-		*f = Format(text)
-		return nil
+	if !slices.Contains(formats(), text) {
+		return fmt.Errorf("%q is none of %s", text, strings.Join(formats(), ", "))
 	}
-	return fmt.Errorf("%q is none of table, json, yaml", text)
+	*f = Format(text)
+	return nil
 }
 
 // Type implements pflag.Value.
@@ -47,6 +53,20 @@ func (f *Format) Type() string { return "format" }
 type Table struct {
 	Header []string
 	Rows   [][]string
+	// Names are what the format name prints; nil means the first column.
+	Names []string
+}
+
+// names returns the names of what the table shows.
+func (t Table) names() []string {
+	if t.Names != nil {
+		return t.Names
+	}
+	var names []string
+	for _, row := range t.Rows {
+		names = append(names, row[0])
+	}
+	return names
 }
 
 // Print prints value in the given format, or the table.
@@ -56,13 +76,24 @@ func Print(streams kit.Streams, format Format, value any, table Table) error {
 		return printJSON(streams.Out, value)
 	case "yaml":
 		return printYAML(streams.Out, value)
+	case "name":
+		return printNames(streams.Out, table.names())
 	}
 	width := 0
-	if streams.OutTerminal && streams.Size != nil {
+	if format != "wide" && streams.OutTerminal && streams.Size != nil {
 		width, _ = streams.Size()
 	}
 	_, err := io.WriteString(streams.Out, table.Render(width))
 	return err
+}
+
+func printNames(w io.Writer, names []string) error {
+	for _, name := range names {
+		if _, err := fmt.Fprintln(w, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func printJSON(w io.Writer, value any) error {

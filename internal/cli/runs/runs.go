@@ -20,7 +20,8 @@ type noun struct{ *kit.Kit }
 // New makes the command.
 func New(k *kit.Kit) *cobra.Command {
 	n := noun{k}
-	return kit.Group("runs", "Show, read and cancel runs of the active stack", n.listCommand(), n.showCommand(), n.logsCommand(), n.cancelCommand())
+	return kit.Group("runs", "Show, read, cancel and delete runs of the active stack",
+		n.listCommand(), n.showCommand(), n.logsCommand(), n.cancelCommand(), n.deleteCommand())
 }
 
 func (n noun) listCommand() *cobra.Command {
@@ -70,7 +71,7 @@ func (n noun) showCommand() *cobra.Command {
 			if err != nil {
 				return kit.NoRun(err, args[0], stores.Stack.Name)
 			}
-			if format == "" || format == "table" {
+			if format.ForPeople() {
 				n.Statusf("Run %s of pipeline %s on stack %s: %s %s", r.Name, r.Pipeline, r.Stack, r.Status, n.took(r.Started, r.Ended))
 			}
 			return output.Print(n.Streams, format, r, n.steps(r))

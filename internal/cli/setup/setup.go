@@ -52,7 +52,7 @@ func NewVersion(k *kit.Kit) *cobra.Command {
 				Go       string `json:"go"`
 				Platform string `json:"platform"`
 			}{k.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
-			if format == "" || format == "table" {
+			if format.ForPeople() {
 				_, err := fmt.Fprintln(k.Out, "proa", value.Version)
 				return err
 			}

@@ -33,6 +33,7 @@ func (n noun) listCommand() *cobra.Command {
 			for _, s := range config.Stacks() {
 				all = append(all, listed{s, s.Name == active.Name})
 				table.Rows = append(table.Rows, row(s, s.Name == active.Name))
+				table.Names = append(table.Names, s.Name)
 			}
 			return output.Print(n.Streams, format, all, table)
 		},
@@ -78,7 +79,7 @@ func (n noun) describeCommand() *cobra.Command {
 				return err
 			}
 			d := described{s.Name, s.Name == active.Name, map[stack.Kind]stack.Component{}}
-			table := output.Table{Header: []string{"KIND", "NAME", "FLAVOR", "ATTRIBUTES"}}
+			table := output.Table{Names: []string{s.Name}, Header: []string{"KIND", "NAME", "FLAVOR", "ATTRIBUTES"}}
 			for _, kind := range stack.Kinds() {
 				c, ok := resolved.Components[kind]
 				if !ok {
