@@ -76,7 +76,10 @@ type Builder struct {
 	driver driver.Builder
 }
 
-var _ driver.Builder = (*Builder)(nil)
+var (
+	_ driver.Builder = (*Builder)(nil)
+	_ driver.Checker = (*Builder)(nil)
+)
 
 // New returns a Builder over d.
 func New(d driver.Builder) *Builder { return &Builder{driver: d} }
@@ -103,6 +106,14 @@ func (b *Builder) Binary(
 		return driver.Image{}, badPlatform(platform)
 	}
 	return b.driver.Binary(ctx, repository, tag, platform, program, quiet(p))
+}
+
+// Check says whether images can be pushed to a repository; a driver that can't tell is believed to.
+func (b *Builder) Check(ctx context.Context, repository string) error {
+	if checker, ok := b.driver.(driver.Checker); ok {
+		return checker.Check(ctx, repository)
+	}
+	return nil
 }
 
 func check(r driver.Request) error {

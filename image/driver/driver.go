@@ -53,3 +53,8 @@ type Builder interface {
 	// digest; a program that is there already is not pushed again.
 	Binary(ctx context.Context, repository, tag, platform, program string, p Progress) (Image, error)
 }
+
+// Checker is a builder that can say whether it may push to a repository, without pushing anything.
+type Checker interface {
+	Check(ctx context.Context, repository string) error
+}
