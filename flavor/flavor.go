@@ -20,6 +20,19 @@ const (
 	Text Type = "text"
 	Bool Type = "bool"
 	Int  Type = "int"
+	// JSON is an object or a list, as JSON.
+	JSON Type = "json"
+)
+
+// Scope says who may set an attribute.
+type Scope string
+
+// The scopes of attributes: by default only a component has them.
+const (
+	// Run attributes may also be set in a pipeline's settings.
+	Run Scope = "run"
+	// Step attributes may also be set in a pipeline's and in a step's settings.
+	Step Scope = "step"
 )
 
 // Attribute describes one attribute of a flavor.
@@ -34,6 +47,8 @@ type Attribute struct {
 	Secret  bool   `json:"secret,omitempty"`
 	Meaning string `json:"meaning"`
 	Example string `json:"example,omitempty"`
+	// Scope says who but the component may set it.
+	Scope Scope `json:"scope,omitempty"`
 	// Check says what is wrong with a value, in words that follow the attribute's name.
 	Check func(value string) error `json:"-"`
 }
@@ -80,6 +95,12 @@ func (c Catalogue) Find(kind stack.Kind, name string) (Flavor, error) {
 		return Flavor{}, stack.Mistake(hint, "the %s's flavor is missing; known: %s", kind.Words(), strings.Join(known, ", "))
 	}
 	return Flavor{}, stack.Mistake(hint, "there is no %s of flavor %q; known: %s", kind.Words(), name, strings.Join(known, ", "))
+}
+
+// Foreign says that a flavor doesn't know an attribute, but another flavor of its kind does: a pipeline that sets it runs on
+// stacks of both, and it counts where it means something.
+func (c Catalogue) Foreign(f Flavor, attribute string) bool {
+	return f.attribute(attribute) == nil && slices.ContainsFunc(c.Kind(f.Kind), func(other Flavor) bool { return other.attribute(attribute) != nil })
 }
 
 // Settings checks a component against its flavor and returns its attributes with the defaults filled in.

@@ -1,6 +1,7 @@
 package flavor
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -100,6 +101,31 @@ func (f Flavor) AttributeNames() []string {
 	return names
 }
 
+// Scoped lists the names of the attributes of a scope.
+func (f Flavor) Scoped(scope Scope) []string {
+	var names []string
+	for _, a := range f.Attributes {
+		if a.Scope == scope {
+			names = append(names, a.Name)
+		}
+	}
+	return names
+}
+
+// CheckSetting checks an attribute that a pipeline (Run) or a step (Step) sets.
+func (f Flavor) CheckSetting(name, value string, level Scope) error {
+	a := f.attribute(name)
+	switch {
+	case a == nil:
+		return f.unknown(name)
+	case a.Scope == "" || level == Step && a.Scope == Run:
+		return stack.Mistake(fmt.Sprintf("set it on the component: `proa %s update NAME --%s=VALUE`", f.Kind, a.Name),
+			"%q can't be set for a %s", a.Name, map[Scope]string{Run: "pipeline", Step: "step"}[level])
+	}
+	_, err := a.normalize(value)
+	return err
+}
+
 func (f Flavor) unknown(name string) error {
 	known := f.AttributeNames()
 	hint := ""
@@ -136,6 +162,10 @@ func (a Attribute) normalize(value string) (string, error) {
 		if _, err := strconv.Atoi(value); err != nil {
 			return "", wrong("it must be a whole number")
 		}
+	case JSON:
+		if !json.Valid([]byte(value)) {
+			return "", wrong("it must be JSON")
+		}
 	case Text:
 		if a.Required && value == "" {
 			return "", wrong("it must not be empty")
@@ -147,6 +177,18 @@ func (a Attribute) normalize(value string) (string, error) {
 		}
 	}
 	return value, nil
+}
+
+// JSON returns a checked value as JSON of the attribute's type.
+func (a Attribute) JSON(value string) json.RawMessage {
+	if a.Type != Text {
+		return json.RawMessage(value)
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return json.RawMessage(`""`) // can't be: a string is always JSON
+	}
+	return text
 }
 
 // Names returns the proper names of the given attributes.

@@ -21,6 +21,7 @@ func New(p *spec.Pipeline, t Target) (*Plan, error) {
 	if len(order) != len(p.Steps) {
 		return nil, fmt.Errorf("planning pipeline %q: its steps wait for each other in a cycle: %s", p.Name, strings.Join(p.Cycle(), " -> "))
 	}
+	made.Settings = settings(t.RunSettings, t.Settings, orchestrator(p.Settings))
 	images := map[string]bool{}
 	for _, i := range order {
 		s, image, err := newStep(p, &p.Steps[i], t)
@@ -63,7 +64,7 @@ func newStep(p *spec.Pipeline, s *spec.Step, t Target) (Step, Image, error) {
 		Retry:      retry,
 		Timeout:    timeout,
 		Resources:  s.Resources,
-		Settings:   orchestratorSettings(p, s),
+		Settings:   settings(t.StepSettings, t.Settings, orchestrator(p.Settings), orchestrator(s.Settings)),
 	}
 	if t.Images {
 		made.Image = image.Key
@@ -147,14 +148,11 @@ func docker(pipeline, step *spec.Settings) spec.Docker {
 	return d
 }
 
-func orchestratorSettings(p *spec.Pipeline, s *spec.Step) map[string]json.RawMessage {
-	var settings map[string]json.RawMessage
-	for _, level := range []*spec.Settings{p.Settings, s.Settings} {
-		if level != nil {
-			settings = merged(settings, level.Orchestrator)
-		}
+func orchestrator(s *spec.Settings) map[string]json.RawMessage {
+	if s == nil {
+		return nil
 	}
-	return settings
+	return s.Orchestrator
 }
 
 // merged returns the union of two maps, in which the second goes before the first. It changes neither.

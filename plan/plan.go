@@ -15,6 +15,8 @@ type Plan struct {
 	Pipeline   string `json:"pipeline"`
 	// Images are the distinct images the steps need; none on a target that runs processes.
 	Images []Image `json:"images,omitempty"`
+	// Settings are the orchestrator's settings for the run as a whole.
+	Settings map[string]json.RawMessage `json:"settings,omitempty"`
 	// Steps are in topological order; steps that don't depend on each other keep the order of the spec.
 	Steps []Step `json:"steps"`
 }
@@ -79,6 +81,10 @@ type Target struct {
 	Command []string
 	Dir     string
 	Env     map[string]string
+	// Settings are what the stack says about its orchestrator. RunSettings and StepSettings name those that a pipeline, and
+	// those that also a step, may say otherwise; there are no others in a plan.
+	Settings                  map[string]json.RawMessage
+	RunSettings, StepSettings []string
 }
 
 // Step returns the step of that name, or nil.

@@ -18,8 +18,8 @@ import (
 var update = flag.Bool("update", false, "write the golden plans")
 
 var (
-	processes = Target{Command: []string{"/usr/bin/python3", "-m", "proa.runner"}, Dir: "/src"}
-	images    = Target{Images: true, Base: "python:{python}-slim", Platform: "linux/amd64", Command: []string{"python", "-m", "proa.runner"}, Dir: "/app"}
+	processes = Target{Command: []string{"/usr/bin/python3", "-m", "proa.runner"}, Dir: "/src", RunSettings: []string{"mode"}, StepSettings: []string{"a", "b", "pod_settings", "node_selector", "privileged"}}
+	images    = Target{Images: true, Base: "python:{python}-slim", Platform: "linux/amd64", Command: []string{"python", "-m", "proa.runner"}, Dir: "/app", RunSettings: []string{"mode"}, StepSettings: []string{"a", "b", "pod_settings", "node_selector", "privileged"}}
 )
 
 // TestGolden plans every golden spec for both kinds of target. The specs are those that the Python SDK's tests write.
@@ -191,6 +191,25 @@ func TestDefaultsAndOverrides(t *testing.T) {
 	}
 	if string(b.Settings["a"]) != "1" || string(b.Settings["b"]) != "2" || string(a.Settings["b"]) != "1" {
 		t.Errorf("got settings %s and %s", a.Settings, b.Settings)
+	}
+}
+
+func TestSettingsAreMerged(t *testing.T) {
+	raw := func(s string) json.RawMessage { return json.RawMessage(s) }
+	target := images
+	target.Settings = map[string]json.RawMessage{"pod_settings": raw(`{"labels":{"team":"a","cost":"1"},"host_ipc":true}`), "mode": raw(`"x"`), "other": raw(`1`)}
+	made := mustPlan(t, pipeline(func(p *spec.Pipeline) {
+		p.Settings = &spec.Settings{Orchestrator: map[string]json.RawMessage{"pod_settings": raw(`{"labels":{"cost":"2"}}`), "mode": raw(`"y"`)}}
+		p.Steps[0].Settings = &spec.Settings{Orchestrator: map[string]json.RawMessage{"pod_settings": raw(`{"labels":{"step":"b"},"host_ipc":false}`)}}
+	}), target)
+	if got := string(made.Step("b").Settings["pod_settings"]); got != `{"host_ipc":false,"labels":{"cost":"2","step":"b","team":"a"}}` {
+		t.Errorf("the step has pod_settings %s", got)
+	}
+	if got := string(made.Step("a").Settings["pod_settings"]); got != `{"host_ipc":true,"labels":{"cost":"2","team":"a"}}` {
+		t.Errorf("the other step has pod_settings %s", got)
+	}
+	if string(made.Settings["mode"]) != `"y"` || len(made.Settings) != 1 || len(made.Step("a").Settings) != 1 {
+		t.Errorf("the run has settings %s", made.Settings)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/proa-ml/proa/flavor"
 	"github.com/proa-ml/proa/internal/strict"
+	"github.com/proa-ml/proa/orchestrator/kubernetes"
 	"github.com/proa-ml/proa/stack"
 )
 
@@ -21,6 +22,19 @@ func absolute(value string) error {
 		return errors.New("it must be an absolute path")
 	}
 	return nil
+}
+
+func mode(value string) error {
+	switch value {
+	case "stop-on-failure", "fail-fast", "continue-on-failure":
+		return nil
+	}
+	return errors.New("it must be stop-on-failure, fail-fast or continue-on-failure")
+}
+
+func podSettings(value string) error {
+	_, err := kubernetes.ParsePodSettings([]byte(value))
+	return err
 }
 
 func positive(value string) error {

@@ -102,12 +102,12 @@ func TestExplainError(t *testing.T) {
 }
 
 func TestParseSettings(t *testing.T) {
-	s, err := ParseSettings(map[string]json.RawMessage{"kubernetes_namespace": json.RawMessage(`"ml"`), "synchronous": json.RawMessage("false")})
-	if err != nil || s.Namespace != "ml" || *s.Synchronous {
+	s, err := ParseSettings(map[string]json.RawMessage{"pod_settings": json.RawMessage(`{"host_ipc":true}`)})
+	if err != nil || string(s.PodSettings) != `{"host_ipc":true}` {
 		t.Errorf("got %+v, %v", s, err)
 	}
-	_, err = ParseSettings(map[string]json.RawMessage{"kubernetes_namspace": json.RawMessage(`"ml"`)})
-	if err == nil || !strings.Contains(err.Error(), "kubernetes_namespace") {
+	_, err = ParseSettings(map[string]json.RawMessage{"pod_setings": json.RawMessage(`{}`)})
+	if err == nil || !strings.Contains(err.Error(), "pod_settings") {
 		t.Errorf("got %v, want the nearest known setting", err)
 	}
 }

@@ -72,7 +72,24 @@ func BuildPod(c Config, a driver.Attempt) (*corev1.Pod, error) {
 	pod.TerminationGracePeriodSeconds = ptr(seconds(a.Grace + savingTime))
 	pod.Containers = []corev1.Container{container}
 	pod.Volumes = []corev1.Volume{tmpVolume(), secretVolume("access", c.Secret, keyAccess)}
-	return &corev1.Pod{ObjectMeta: meta, Spec: pod}, nil
+	made := &corev1.Pod{ObjectMeta: meta, Spec: pod}
+	if err := tune(made, a); err != nil {
+		return nil, fmt.Errorf("step %q: %w", a.Step, err)
+	}
+	return made, nil
+}
+
+// tune applies the attempt's settings to its pod.
+func tune(pod *corev1.Pod, a driver.Attempt) error {
+	s, err := ParseSettings(a.Settings)
+	if err != nil || s.PodSettings == nil {
+		return err
+	}
+	settings, err := ParsePodSettings(s.PodSettings)
+	if err != nil {
+		return fmt.Errorf("pod_settings: %w", err)
+	}
+	return settings.apply(pod)
 }
 
 // stepEnv tells the launcher what it is to do. Nothing of it is secret.

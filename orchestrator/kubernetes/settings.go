@@ -10,14 +10,10 @@ import (
 // DefaultNamespace is where runs go unless the stack or the step says otherwise.
 const DefaultNamespace = "proa"
 
-// Settings are what a stack says about its Kubernetes orchestrator.
+// Settings are what a step's plan says about the orchestrator: the stack's, the pipeline's and the step's own, merged.
 type Settings struct {
-	// Context is the kubeconfig's context; empty means the current one.
-	Context string `json:"kubernetes_context,omitempty"`
-	// Namespace holds everything of a run; empty means DefaultNamespace.
-	Namespace string `json:"kubernetes_namespace,omitempty"`
-	// Synchronous makes the client wait for the run's end; nil means that it does.
-	Synchronous *bool `json:"synchronous,omitempty"`
+	// PodSettings tune the step's pods.
+	PodSettings json.RawMessage `json:"pod_settings,omitempty"`
 }
 
 // ParseSettings reads settings given as single JSON values, and names an unknown one.

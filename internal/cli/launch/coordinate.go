@@ -18,7 +18,8 @@ import (
 
 // coordinatorConfig is what a client tells the coordinator. It is secret.
 type coordinatorConfig struct {
-	Stack stack.Resolved `json:"stack"`
+	Stack    stack.Resolved `json:"stack"`
+	Settings runSettings    `json:"settings"`
 }
 
 // NewCoordinate makes `proa coordinate`, which is what a coordinator's pod runs. It exits with 0 once the run has ended,
@@ -51,6 +52,7 @@ func coordinate(ctx context.Context, k *kit.Kit) (err error) {
 	defer func() { err = errors.Join(err, closeAll()) }()
 	_, err = run.Execute(ctx, parts, in.Run, &run.Options{
 		Now: k.Now, Rand: k.Rand, Holder: in.Holder, Observer: run.NewLineObserver(k.Out),
+		Mode: config.Settings.Mode, MaxParallelism: config.Settings.MaxParallelism,
 		// The cluster starts a coordinator only after the last one has ended, so there is no lease to wait for; and
 		// should one live on unseen, it is fenced.
 		Force: true,

@@ -31,7 +31,10 @@ func (l *launch) runLocal(ctx context.Context) (err error) {
 	l.view.Begin(l.run.Name, l.plan)
 	result, err := run.Execute(ctx,
 		run.Components{Artifacts: l.artifacts, Metadata: l.metadata, Orchestrator: orchestrator},
-		l.run.ID, &run.Options{Now: l.Now, Rand: l.Rand, Observer: l.view, CancelOn: l.interrupt.first.Done()})
+		l.run.ID, &run.Options{
+			Now: l.Now, Rand: l.Rand, Observer: l.view, CancelOn: l.interrupt.first.Done(),
+			Mode: l.settings.Mode, MaxParallelism: l.settings.MaxParallelism,
+		})
 	if err != nil {
 		return err
 	}

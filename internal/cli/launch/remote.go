@@ -30,11 +30,7 @@ func (l *launch) runRemote(ctx context.Context) error {
 	if err := l.submit(before, coordinator); err != nil {
 		return errors.Join(err, l.abandon(context.WithoutCancel(ctx)))
 	}
-	settings, err := l.Catalogue.Settings(l.stack.Components[stack.Orchestrator])
-	if err != nil {
-		return err
-	}
-	if !settings.Bool("synchronous") {
+	if s := l.settings.Synchronous; s != nil && !*s {
 		l.view.Say(fmt.Sprintf("Run %s goes on in the cluster. See it with `proa runs show %[1]s` and `proa runs logs %[1]s`.", l.run.Name))
 		return nil
 	}
@@ -43,7 +39,7 @@ func (l *launch) runRemote(ctx context.Context) error {
 }
 
 func (l *launch) submit(ctx context.Context, coordinator string) error {
-	config, err := json.Marshal(coordinatorConfig{Stack: l.stack})
+	config, err := json.Marshal(coordinatorConfig{Stack: l.stack, Settings: l.settings})
 	if err != nil {
 		return errors.New("encoding the coordinator's configuration failed")
 	}

@@ -31,6 +31,7 @@ type launch struct {
 	data     []byte
 	pipeline *spec.Pipeline
 	plan     *plan.Plan
+	settings runSettings
 	store    step.Store
 	// artifacts, metadata and remote (if the stack has one) are open.
 	artifacts *artifact.Store
@@ -53,6 +54,9 @@ func runSpec(ctx context.Context, k *kit.Kit, specFile, resultFile string) (err 
 	}
 	l.place = k.Catalogue.Place(l.stack)
 	if l.pipeline, l.plan, err = planFor(k, l.stack, l.data); err != nil {
+		return err
+	}
+	if l.settings, err = settingsOf(l.plan); err != nil {
 		return err
 	}
 	l.view = k.View()

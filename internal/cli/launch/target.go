@@ -42,15 +42,18 @@ func planFor(k *kit.Kit, s stack.Resolved, data []byte) (*spec.Pipeline, *plan.P
 
 // target is what a pipeline is planned for on a stack.
 func target(k *kit.Kit, s stack.Resolved, p *spec.Pipeline) (plan.Target, error) {
+	t, err := settingsTarget(k, s)
+	if err != nil {
+		return t, err
+	}
 	if k.Catalogue.Remote(k.Catalogue.Place(s)) {
 		settings, err := k.Catalogue.Settings(s.Components[stack.ImageBuilder])
 		if err != nil {
 			return plan.Target{}, err
 		}
-		return plan.Target{
-			Images: true, Base: settings["parent_image"], Platform: settings["platform"],
-			Command: []string{"python", "-m", runnerModule}, Dir: appDir,
-		}, nil
+		t.Images, t.Base, t.Platform = true, settings["parent_image"], settings["platform"]
+		t.Command, t.Dir = []string{"python", "-m", runnerModule}, appDir
+		return t, nil
 	}
 	interpreter := p.Source.Interpreter
 	if interpreter == "" {
@@ -68,10 +71,29 @@ func target(k *kit.Kit, s stack.Resolved, p *spec.Pipeline) (plan.Target, error)
 	if own := k.Env("PYTHONPATH"); own != "" {
 		path += string(os.PathListSeparator) + own
 	}
-	return plan.Target{
-		Command: []string{interpreter, "-m", runnerModule}, Dir: p.Source.Root,
-		Env: map[string]string{"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
-	}, nil
+	t.Command, t.Dir = []string{interpreter, "-m", runnerModule}, p.Source.Root
+	t.Env = map[string]string{"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+	return t, nil
+}
+
+// settingsTarget is the part of a target that the orchestrator's attributes make.
+func settingsTarget(k *kit.Kit, s stack.Resolved) (plan.Target, error) {
+	orchestrator := s.Components[stack.Orchestrator]
+	f, err := k.Catalogue.Find(stack.Orchestrator, orchestrator.Flavor)
+	if err != nil {
+		return plan.Target{}, err
+	}
+	settings, err := f.Settings(orchestrator.Attributes)
+	if err != nil {
+		return plan.Target{}, err
+	}
+	t := plan.Target{Settings: map[string]json.RawMessage{}, RunSettings: f.Scoped(flavor.Run), StepSettings: f.Scoped(flavor.Step)}
+	for _, a := range f.Attributes {
+		if value, given := settings[a.Name]; given && a.Scope != "" {
+			t.Settings[a.Name] = a.JSON(value)
+		}
+	}
+	return t, nil
 }
 
 // checkSettings checks the settings that a pipeline has for the orchestrator against its flavor.
@@ -80,22 +102,23 @@ func checkSettings(c flavor.Catalogue, s stack.Resolved, p *spec.Pipeline) error
 	if err != nil {
 		return err
 	}
-	check := func(where string, settings *spec.Settings) error {
+	check := func(where string, level flavor.Scope, settings *spec.Settings) error {
 		if settings == nil {
 			return nil
 		}
 		for _, name := range slices.Sorted(maps.Keys(settings.Orchestrator)) {
-			if _, err := f.Normalize(map[string]string{name: textOf(settings.Orchestrator[name])}); err != nil {
+			err := f.CheckSetting(name, textOf(settings.Orchestrator[name]), level)
+			if err != nil && !c.Foreign(f, name) {
 				return fmt.Errorf("settings of %s: %w", where, err)
 			}
 		}
 		return nil
 	}
-	if err := check("the pipeline", p.Settings); err != nil {
+	if err := check("the pipeline", flavor.Run, p.Settings); err != nil {
 		return err
 	}
 	for _, st := range p.Steps {
-		if err := check("step "+st.Name, st.Settings); err != nil {
+		if err := check("step "+st.Name, flavor.Step, st.Settings); err != nil {
 			return err
 		}
 	}
