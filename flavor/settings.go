@@ -101,6 +101,17 @@ func (f Flavor) AttributeNames() []string {
 	return names
 }
 
+// Registration is the command line that registers a component of this flavor with what it can't do without.
+func (f Flavor) Registration() string {
+	line := fmt.Sprintf("proa %s register NAME --flavor=%s", f.Kind, f.Name)
+	for _, a := range f.Attributes {
+		if a.Required {
+			line += fmt.Sprintf(" --%s=%s", a.Name, orValue(a.Example))
+		}
+	}
+	return line
+}
+
 // Scoped lists the names of the attributes of a scope.
 func (f Flavor) Scoped(scope Scope) []string {
 	var names []string

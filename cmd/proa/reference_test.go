@@ -13,6 +13,17 @@ import (
 
 var update = flag.Bool("update", false, "write docs/cli and docs/flavors from the commands and the schemas")
 
+// TestEveryCommandHasAnExample walks the tree: help without an example leaves a user to guess.
+func TestEveryCommandHasAnExample(t *testing.T) {
+	k, err := newKit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range cli.WithoutExample(k) {
+		t.Errorf("the help of `%s` shows no example", path)
+	}
+}
+
 // TestReference holds docs/cli and docs/flavors to what the program says of itself.
 func TestReference(t *testing.T) {
 	t.Setenv("HOME", "/home/you")

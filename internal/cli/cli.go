@@ -50,6 +50,9 @@ func Reference(k *kit.Kit) map[string]string {
 	return pages
 }
 
+// WithoutExample returns the commands whose help shows no example.
+func WithoutExample(k *kit.Kit) []string { return reference.WithoutExample(newRoot(k)) }
+
 func newRoot(k *kit.Kit) *cobra.Command {
 	root := kit.Group("proa", "Run machine-learning pipelines on Kubernetes, with nothing installed in the cluster")
 	root.SilenceErrors, root.SilenceUsage = true, true

@@ -27,7 +27,8 @@ func New(k *kit.Kit) *cobra.Command {
 func (n noun) getCommand() *cobra.Command {
 	var to string
 	cmd := &cobra.Command{
-		Use: "get DIGEST --to DIR", Short: "Write an artifact's files to a folder, which must be new or empty", Args: kit.Args(1, 1),
+		Example: "  proa artifact get sha256:1f0c --to model",
+		Use:     "get DIGEST --to DIR", Short: "Write an artifact's files to a folder, which must be new or empty", Args: kit.Args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if to == "" {
 				return fault.New(fault.Usage, "usage: proa artifact get DIGEST --to DIR", "name the folder with --to")
@@ -64,7 +65,8 @@ func (n noun) listCommand() *cobra.Command {
 	var runName string
 	query := driver.Query{Limit: 10}
 	cmd := &cobra.Command{
-		Use: "list", Short: "List the artifacts of a run, or of the latest runs", Args: kit.Args(0, 0),
+		Example: "  proa artifact list",
+		Use:     "list", Short: "List the artifacts of a run, or of the latest runs", Args: kit.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			stores, err := n.OpenMetadata(cmd.Context())
 			if err != nil {
@@ -110,7 +112,8 @@ func latest(cmd *cobra.Command, stores kit.Stores, q driver.Query) ([]string, er
 func (n noun) showCommand() *cobra.Command {
 	var format output.Format
 	cmd := &cobra.Command{
-		Use: "show DIGEST", Short: "Show what an artifact is made of", Args: kit.Args(1, 1),
+		Example: "  proa artifact show sha256:1f0c",
+		Use:     "show DIGEST", Short: "Show what an artifact is made of", Args: kit.Args(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			stores, err := n.OpenArtifacts(cmd.Context())
 			if err != nil {

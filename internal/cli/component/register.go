@@ -13,6 +13,7 @@ import (
 func (n noun) registerCommand() *cobra.Command {
 	var flavor string
 	cmd := &cobra.Command{
+		Example:            n.registerExample(),
 		Use:                "register NAME --flavor FLAVOR [--key=value ...]",
 		Short:              fmt.Sprintf("Register %s", n.kind.Article()),
 		Long:               n.attributeHelp(fmt.Sprintf("Register %s under a name.", n.kind.Article())),
@@ -33,6 +34,14 @@ func (n noun) registerCommand() *cobra.Command {
 		return n.register(stack.Component{Kind: n.kind, Name: positional[0], Flavor: flavor, Attributes: attributes})
 	}
 	return cmd
+}
+
+func (n noun) registerExample() string {
+	var lines []string
+	for _, f := range n.Catalogue.Kind(n.kind) {
+		lines = append(lines, "  "+f.Registration())
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (n noun) register(c stack.Component) error {
@@ -67,6 +76,7 @@ func (n noun) verify(c stack.Component) error {
 
 func (n noun) updateCommand() *cobra.Command {
 	cmd := &cobra.Command{
+		Example:            fmt.Sprintf("  proa %s update NAME --key=value\n  proa %[1]s update NAME --key=", n.kind),
 		Use:                "update [NAME] --key=value ...",
 		Short:              fmt.Sprintf("Change attributes of %s", n.kind.Article()),
 		Long:               n.attributeHelp(fmt.Sprintf("Change attributes of %s; the active stack's if no name is given. An empty value (--key=) takes the attribute away.", n.kind.Article())),

@@ -36,7 +36,8 @@ func (n noun) show(config *stack.Config, active kit.Active, c stack.Component) s
 func (n noun) listCommand() *cobra.Command {
 	var format output.Format
 	cmd := &cobra.Command{
-		Use: "list", Short: "List " + n.kind.Plural(), Args: kit.Args(0, 0),
+		Example: fmt.Sprintf("  proa %s list\n  proa %[1]s list -o json", n.kind),
+		Use:     "list", Short: "List " + n.kind.Plural(), Args: kit.Args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			config, active, err := n.Load()
 			if err != nil {
@@ -70,7 +71,8 @@ func mark(active bool) string {
 func (n noun) describeCommand() *cobra.Command {
 	var format output.Format
 	cmd := &cobra.Command{
-		Use: "describe [NAME]", Short: fmt.Sprintf("Show %s; the active stack's if no name is given", n.kind.Article()),
+		Example: fmt.Sprintf("  proa %s describe\n  proa %[1]s describe NAME -o yaml", n.kind),
+		Use:     "describe [NAME]", Short: fmt.Sprintf("Show %s; the active stack's if no name is given", n.kind.Article()),
 		Args: kit.Args(0, 1), ValidArgsFunction: kit.Complete(n.names),
 		RunE: func(_ *cobra.Command, args []string) error {
 			config, active, err := n.Load()
@@ -105,7 +107,8 @@ func describe(s shown) output.Table {
 
 func (n noun) getCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "get", Short: fmt.Sprintf("Print the name of the active stack's %s", n.kind.Words()), Args: kit.Args(0, 0),
+		Example: fmt.Sprintf("  proa %s get", n.kind),
+		Use:     "get", Short: fmt.Sprintf("Print the name of the active stack's %s", n.kind.Words()), Args: kit.Args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			config, active, err := n.Load()
 			if err != nil {
@@ -123,7 +126,8 @@ func (n noun) getCommand() *cobra.Command {
 
 func (n noun) deleteCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "delete NAME", Short: fmt.Sprintf("Forget %s that no stack uses", n.kind.Article()),
+		Example: fmt.Sprintf("  proa %s delete NAME", n.kind),
+		Use:     "delete NAME", Short: fmt.Sprintf("Forget %s that no stack uses", n.kind.Article()),
 		Args: kit.Args(1, 1), ValidArgsFunction: kit.Complete(n.names),
 		RunE: func(_ *cobra.Command, args []string) error {
 			err := n.Files.Update(func(config *stack.Config) error { return config.DeleteComponent(n.kind, args[0]) })

@@ -16,9 +16,10 @@ import (
 func NewRun(k *kit.Kit) *cobra.Command {
 	var specFile, resultFile string
 	cmd := &cobra.Command{
-		Use:   "run FILE [ARGUMENTS] | run --spec SPEC [--result RESULT]",
-		Short: "Run a Python file's pipeline, or a spec, on the active stack",
-		Args:  cobra.ArbitraryArgs,
+		Example: "  proa run train.py\n  proa run train.py --epochs 3",
+		Use:     "run FILE [ARGUMENTS] | run --spec SPEC [--result RESULT]",
+		Short:   "Run a Python file's pipeline, or a spec, on the active stack",
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case specFile == "" && len(args) == 0:
@@ -40,7 +41,8 @@ func NewRun(k *kit.Kit) *cobra.Command {
 // NewSpec makes `proa spec`.
 func NewSpec(k *kit.Kit) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "spec FILE [ARGUMENTS]", Short: "Print the spec of a Python file's first pipeline, as JSON", Args: kit.Args(1, -1),
+		Example: "  proa spec train.py",
+		Use:     "spec FILE [ARGUMENTS]", Short: "Print the spec of a Python file's first pipeline, as JSON", Args: kit.Args(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			data, err := specOf(cmd.Context(), k, args)
 			if err != nil {
@@ -60,7 +62,8 @@ func NewSpec(k *kit.Kit) *cobra.Command {
 // NewPlan makes `proa plan`.
 func NewPlan(k *kit.Kit) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "plan FILE [ARGUMENTS]", Short: "Print what would be built and run on the active stack, as JSON", Args: kit.Args(1, -1),
+		Example: "  proa plan train.py",
+		Use:     "plan FILE [ARGUMENTS]", Short: "Print what would be built and run on the active stack, as JSON", Args: kit.Args(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			resolved, err := k.Stack()
 			if err != nil {

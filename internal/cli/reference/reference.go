@@ -31,6 +31,18 @@ func Commands(root *cobra.Command) map[string]string {
 	return pages
 }
 
+// WithoutExample returns the paths of the commands that do something and show no example.
+func WithoutExample(cmd *cobra.Command) []string {
+	var paths []string
+	if cmd.IsAvailableCommand() && !cmd.HasAvailableSubCommands() && cmd.Example == "" {
+		paths = append(paths, cmd.CommandPath())
+	}
+	for _, sub := range cmd.Commands() {
+		paths = append(paths, WithoutExample(sub)...)
+	}
+	return paths
+}
+
 const generated = "<!-- written by `make golden` -->"
 
 // command writes one command and those below it.
@@ -77,7 +89,7 @@ func Flavors(catalogue flavor.Catalogue) map[string]string {
 		for _, f := range catalogue.Kind(kind) {
 			fmt.Fprintf(&page, "\n## %s\n\n%s.\n", f.Name, strings.TrimSuffix(f.Meaning, "."))
 			attributes(&page, f)
-			fmt.Fprintf(&page, "\n```shell\nproa %s register NAME --flavor=%s%s\n```\n", kind, f.Name, required(f))
+			fmt.Fprintf(&page, "\n```shell\n%s\n```\n", f.Registration())
 		}
 		pages[string(kind)+".md"] = page.String()
 	}
@@ -107,19 +119,4 @@ func attributes(page *strings.Builder, f flavor.Flavor) {
 		}
 		fmt.Fprintf(page, "| `%s` | %s | %s | %s | %s |\n", a.Name, kind, value, a.Meaning, example)
 	}
-}
-
-// required lists the attributes without which a flavor can't be registered.
-func required(f flavor.Flavor) string {
-	var out strings.Builder
-	for _, a := range f.Attributes {
-		if a.Required {
-			value := a.Example
-			if value == "" {
-				value = "VALUE"
-			}
-			fmt.Fprintf(&out, " --%s=%s", a.Name, value)
-		}
-	}
-	return out.String()
 }

@@ -20,7 +20,8 @@ const cancelPoll = 500 * time.Millisecond
 func (n noun) cancelCommand() *cobra.Command {
 	var wait time.Duration
 	cmd := &cobra.Command{
-		Use: "cancel RUN", Short: "Cancel a run and wait until it has ended", Args: kit.Args(1, 1), ValidArgsFunction: n.completeRuns,
+		Example: "  proa runs cancel RUN",
+		Use:     "cancel RUN", Short: "Cancel a run and wait until it has ended", Args: kit.Args(1, 1), ValidArgsFunction: n.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			ctx, cancel := signalled(cmd.Context(), n.Kit)
 			defer cancel()

@@ -15,8 +15,9 @@ import (
 
 func (n noun) logsCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "logs RUN [STEP]",
-		Short: "Print what a step wrote, or what all steps did, each line with its step's name",
+		Example: "  proa runs logs RUN\n  proa runs logs RUN trainer",
+		Use:     "logs RUN [STEP]",
+		Short:   "Print what a step wrote, or what all steps did, each line with its step's name",
 		Long: "Print what a step wrote, byte by byte; or, without a step, what all steps wrote, one after the other, each line " +
 			"with its step's name before it.\nWhile a step runs, its log is what it wrote until a few seconds ago.",
 		Args: kit.Args(1, 2), ValidArgsFunction: n.completeRuns,

@@ -28,7 +28,8 @@ func (n noun) listCommand() *cobra.Command {
 	var format output.Format
 	var query driver.Query
 	cmd := &cobra.Command{
-		Use: "list", Short: "List runs, newest first", Args: kit.Args(0, 0),
+		Example: "  proa runs list --status failed\n  proa runs list --pipeline digits_pipeline -o name",
+		Use:     "list", Short: "List runs, newest first", Args: kit.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			stores, err := n.OpenMetadata(cmd.Context())
 			if err != nil {
@@ -60,7 +61,8 @@ func (n noun) listCommand() *cobra.Command {
 func (n noun) showCommand() *cobra.Command {
 	var format output.Format
 	cmd := &cobra.Command{
-		Use: "show RUN", Short: "Show a run and its steps", Args: kit.Args(1, 1), ValidArgsFunction: n.completeRuns,
+		Example: "  proa runs show RUN\n  proa runs show RUN -o json",
+		Use:     "show RUN", Short: "Show a run and its steps", Args: kit.Args(1, 1), ValidArgsFunction: n.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			stores, err := n.OpenMetadata(cmd.Context())
 			if err != nil {

@@ -19,7 +19,8 @@ import (
 func NewInit(k *kit.Kit) *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
-		Use: "init", Short: "Make a folder a repository: the root of a project's code, with its own active stack", Args: kit.Args(0, 0),
+		Example: "  proa init",
+		Use:     "init", Short: "Make a folder a repository: the root of a project's code, with its own active stack", Args: kit.Args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			dir := path
 			if !filepath.IsAbs(dir) {
@@ -45,7 +46,8 @@ func NewInit(k *kit.Kit) *cobra.Command {
 func NewVersion(k *kit.Kit) *cobra.Command {
 	var format output.Format
 	cmd := &cobra.Command{
-		Use: "version", Short: "Print the version of proa", Args: kit.Args(0, 0),
+		Example: "  proa version\n  proa version -o json",
+		Use:     "version", Short: "Print the version of proa", Args: kit.Args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			value := struct {
 				Version  string `json:"version"`
@@ -70,7 +72,8 @@ func integrations() []string { return []string{"kubernetes", "mysql", "s3"} }
 func NewIntegration(k *kit.Kit) *cobra.Command {
 	var yes bool
 	install := &cobra.Command{
-		Use: "install NAME...", Short: "Say that an integration is built in: proa needs no plug-ins", Args: kit.Args(1, -1),
+		Example: "  proa integration install kubernetes",
+		Use:     "install NAME...", Short: "Say that an integration is built in: proa needs no plug-ins", Args: kit.Args(1, -1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			for _, name := range args {
 				if err := known(name); err != nil {
@@ -85,7 +88,8 @@ func NewIntegration(k *kit.Kit) *cobra.Command {
 	}
 	install.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask (nothing is asked)")
 	list := &cobra.Command{
-		Use: "list", Short: "List the integrations", Args: kit.Args(0, 0),
+		Example: "  proa integration list",
+		Use:     "list", Short: "List the integrations", Args: kit.Args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			table := output.Table{Header: []string{"NAME", "STATE"}}
 			for _, name := range integrations() {

@@ -9,7 +9,8 @@ import (
 
 func (n noun) registerCommand() *cobra.Command {
 	var set bool
-	cmd := &cobra.Command{Use: "register NAME -o ORCHESTRATOR -a ARTIFACT_STORE -m METADATA_STORE", Short: "Register a stack", Args: kit.Args(1, 1)}
+	cmd := &cobra.Command{Example: "  proa stack register k8s -o k8s -a s3 -m db -c reg",
+		Use: "register NAME -o ORCHESTRATOR -a ARTIFACT_STORE -m METADATA_STORE", Short: "Register a stack", Args: kit.Args(1, 1)}
 	flags := n.addFlags(cmd)
 	cmd.Flags().BoolVar(&set, "set", false, "make it the active stack")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
@@ -52,7 +53,8 @@ func (n noun) warn(warnings []string) {
 
 func (n noun) updateCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "update [NAME]", Short: "Give a stack other components; the active one if no name is given",
+		Example: "  proa stack update -o k8s\n  proa stack update k8s -c other",
+		Use:     "update [NAME]", Short: "Give a stack other components; the active one if no name is given",
 		Args: kit.Args(0, 1), ValidArgsFunction: kit.Complete(n.names),
 	}
 	flags := n.addFlags(cmd)
@@ -97,7 +99,8 @@ func (n noun) find(config *stack.Config, args []string) (stack.Stack, error) {
 func (n noun) setCommand() *cobra.Command {
 	var global bool
 	cmd := &cobra.Command{
-		Use: "set NAME", Short: "Make a stack the active one, in this repository or, outside of any, for the user",
+		Example: "  proa stack set k8s\n  proa stack set k8s --global",
+		Use:     "set NAME", Short: "Make a stack the active one, in this repository or, outside of any, for the user",
 		Args: kit.Args(1, 1), ValidArgsFunction: kit.Complete(n.names),
 		RunE: func(_ *cobra.Command, args []string) error { return n.set(args[0], global) },
 	}
@@ -131,7 +134,8 @@ func (n noun) set(name string, global bool) error {
 func (n noun) deleteCommand() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
-		Use: "delete NAME", Short: "Forget a stack; its components stay", Args: kit.Args(1, 1), ValidArgsFunction: kit.Complete(n.names),
+		Example: "  proa stack delete old --yes",
+		Use:     "delete NAME", Short: "Forget a stack; its components stay", Args: kit.Args(1, 1), ValidArgsFunction: kit.Complete(n.names),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if !yes && n.ErrTerminal && !n.Confirm("Delete the stack '"+args[0]+"'?") {
 				return fault.New(fault.Cancelled, "", "nothing was deleted")

@@ -19,7 +19,8 @@ type listed struct {
 func (n noun) listCommand() *cobra.Command {
 	var format output.Format
 	cmd := &cobra.Command{
-		Use: "list", Short: "List stacks", Args: kit.Args(0, 0),
+		Example: "  proa stack list\n  proa stack list -o name",
+		Use:     "list", Short: "List stacks", Args: kit.Args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			config, active, err := n.Load()
 			if err != nil {
@@ -63,7 +64,8 @@ type described struct {
 func (n noun) describeCommand() *cobra.Command {
 	var format output.Format
 	cmd := &cobra.Command{
-		Use: "describe [NAME]", Short: "Show a stack's components; the active stack's if no name is given",
+		Example: "  proa stack describe\n  proa stack describe k8s -o yaml",
+		Use:     "describe [NAME]", Short: "Show a stack's components; the active stack's if no name is given",
 		Args: kit.Args(0, 1), ValidArgsFunction: kit.Complete(n.names),
 		RunE: func(_ *cobra.Command, args []string) error {
 			config, active, err := n.Load()
@@ -106,7 +108,8 @@ func state(active bool) string {
 
 func (n noun) getCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "get", Short: "Print the active stack's name", Args: kit.Args(0, 0),
+		Example: "  proa stack get",
+		Use:     "get", Short: "Print the active stack's name", Args: kit.Args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			_, active, err := n.Load()
 			if err != nil {
