@@ -8,6 +8,7 @@ LDFLAGS  := -s -w -X github.com/proa-ml/proa/internal/cli.Version=$(VERSION)
 PYTHON   ?= python3
 VENV     := build/venv
 CLUSTER  := go run ./hack/cluster
+GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 STEP      = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
 # A recipe that needs the throw-away cluster, or the one named by PROA_TEST_CONTEXT, begins with this.
@@ -43,7 +44,7 @@ lint: venv ## check formats, types and the usual mistakes
 	$(call STEP,formats and static checks)
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }
 	go vet ./...
-	go tool staticcheck ./...
+	$(GOLANGCI) run ./...
 	cd python && ../$(VENV)/bin/ruff check . ../examples ../hack/bench ../e2e && ../$(VENV)/bin/ruff format --check . ../examples ../hack/bench ../e2e && ../$(VENV)/bin/mypy
 
 test-python: venv ## run the Python tests

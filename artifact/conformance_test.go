@@ -107,7 +107,7 @@ func clear(t *testing.T, cfg step.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close() //nolint:errcheck // a test's
+	defer store.Close() // a test's
 	ctx := context.WithoutCancel(t.Context())
 	keys, err := store.List(ctx, "")
 	if err != nil {
@@ -216,7 +216,7 @@ func testPutNewRace(t *testing.T, cfg step.Store) {
 		if winners.Load() != 1 {
 			t.Fatalf("%d winners, want 1", winners.Load())
 		}
-		wantObject(t, stores[0], key, winner.Load().(string)) //nolint:forcetypeassert,errcheck // stored above
+		wantObject(t, stores[0], key, winner.Load().(string)) // stored above
 	}
 }
 

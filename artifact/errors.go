@@ -46,10 +46,10 @@ type storeError struct {
 
 func (e *storeError) Error() string {
 	cause := shorten(e.cause)
-	switch e.kind {
-	case nil:
+	switch {
+	case e.kind == nil:
 		return e.doing + ": " + cause
-	case ErrNotFound:
+	case errors.Is(e.kind, ErrNotFound):
 		return e.doing + ": " + e.kind.Error()
 	}
 	return fmt.Sprintf("%s: %v: %s", e.doing, e.kind, cause)

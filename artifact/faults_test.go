@@ -194,7 +194,7 @@ func TestSilentServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close() //nolint:errcheck // a test's
+	defer listener.Close() // a test's
 	s := openStore(t, step.Store{URL: "s3://bucket", Options: map[string]string{"endpoint": "http://" + listener.Addr().String(), "key": "k", "secret": "s"}})
 	start := time.Now()
 	_, err = s.Get(t.Context(), "key")

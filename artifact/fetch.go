@@ -67,7 +67,7 @@ func (s *Store) fetchFiles(ctx context.Context, files []step.File, dir string) e
 	if err != nil {
 		return err
 	}
-	defer root.Close() //nolint:errcheck // every file in it was closed
+	defer root.Close() // every file in it was closed
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.parallel)
 	for _, f := range files {
@@ -106,7 +106,7 @@ func (s *Store) fetchOnce(ctx context.Context, f step.File, root *os.Root) (err 
 	if err != nil {
 		return err
 	}
-	defer content.Close() //nolint:errcheck // it was only read
+	defer content.Close() // it was only read
 	mode := os.FileMode(0o644)
 	if f.Executable {
 		mode = 0o755

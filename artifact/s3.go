@@ -191,5 +191,5 @@ func (c *liveConn) Write(p []byte) (int, error) {
 }
 
 func (c *liveConn) extend() error {
-	return c.SetDeadline(time.Now().Add(c.idle)) //nolint:forbidigo // a connection's deadline is in real time
+	return c.SetDeadline(time.Now().Add(c.idle)) // a connection's deadline is in real time
 }

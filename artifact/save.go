@@ -50,7 +50,7 @@ func (s *Store) save(ctx context.Context, dir string, m step.Manifest) (step.Art
 	if err != nil {
 		return step.Artifact{}, err
 	}
-	defer root.Close() //nolint:errcheck // it was only read
+	defer root.Close() // it was only read
 	if m.Files, err = scan(ctx, root); err != nil {
 		return step.Artifact{}, err
 	}
@@ -147,7 +147,7 @@ func describe(ctx context.Context, root *os.Root, f *step.File) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close() // it was only read
 	var small bytes.Buffer
 	sum := newSum(file)
 	var to io.Writer = io.Discard
@@ -214,7 +214,7 @@ func (s *Store) uploadFile(ctx context.Context, root *os.Root, f step.File) erro
 	if err != nil {
 		return err
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close() // it was only read
 	opts := &blob.WriterOptions{ContentType: contentType, MaxConcurrency: uploadConcurrency}
 	if f.Size > uploadParts*uploadPart {
 		opts.BufferSize = int(f.Size/uploadParts) + 1

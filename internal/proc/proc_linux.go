@@ -68,7 +68,7 @@ func (o *orphanage) reapOthers() {
 		if pid <= 0 || pid == o.child {
 			return
 		}
-		o.reap(pid)
+		_, _ = o.reap(pid)
 	}
 }
 

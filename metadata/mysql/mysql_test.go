@@ -45,7 +45,7 @@ func fresh(t *testing.T, config mysql.Config) mysql.Config {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer db.Close() //nolint:errcheck // a test's
+		defer db.Close() // a test's
 		name := "`" + strings.ReplaceAll(config.Database, "`", "``") + "`"
 		if _, err := db.ExecContext(context.WithoutCancel(t.Context()), "DROP DATABASE IF EXISTS "+name); err != nil {
 			t.Error(err)
@@ -216,8 +216,8 @@ func TestSilentServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()                      //nolint:errcheck // a test's
-	port := listener.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert,errcheck // a TCP listener's
+	defer listener.Close()                      // a test's
+	port := listener.Addr().(*net.TCPAddr).Port // a TCP listener's
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		if conn, err := listener.Accept(); err == nil {

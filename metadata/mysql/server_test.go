@@ -88,7 +88,7 @@ func (s *server) start(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.port = listener.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert,errcheck // a TCP listener's
+		s.port = listener.Addr().(*net.TCPAddr).Port // a TCP listener's
 		if err := listener.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +97,7 @@ func (s *server) start(t *testing.T) {
 		"--pid-file=" + filepath.Join(s.dir, "pid"), "--bind-address=127.0.0.1", "--port=" + strconv.Itoa(s.port), "--skip-name-resolve",
 		"--init-file=" + filepath.Join(s.dir, "init.sql"), "--innodb-buffer-pool-size=64M", "--max-allowed-packet=64M"}, s.extra...)
 	s.output = &bytes.Buffer{}
-	s.command = exec.Command("mariadbd", append(args, asUser()...)...) //nolint:noctx // it is killed by hand, and outlives a subtest
+	s.command = exec.Command("mariadbd", append(args, asUser()...)...) // it is killed by hand, and outlives a subtest
 	s.command.Stdout, s.command.Stderr = s.output, s.output
 	if err := s.command.Start(); err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func (s *server) await(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // a test's
+	defer db.Close() // a test's
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)

@@ -110,7 +110,7 @@ func TestNewerSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // a test's
+	defer db.Close() // a test's
 	if _, err := db.ExecContext(t.Context(), "INSERT INTO proa_schema (version) VALUES (999)"); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func fill(t *testing.T, path string, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // a test's
+	defer db.Close() // a test's
 	store := open(t, path)
 	if err := store.CreateRun(t.Context(), driver.Run{ID: "seed", Name: "seed", Pipeline: "p1", Spec: []byte(`"` + strings.Repeat("x", 20_000) + `"`)}); err != nil {
 		t.Fatal(err)

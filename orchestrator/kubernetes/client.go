@@ -101,8 +101,10 @@ func NewClient(c ClientConfig, opts *Options) (*Client, error) {
 	return out, nil
 }
 
-// Context and Namespace say where runs go.
-func (c *Client) Context() string   { return c.context }
+// Context is the kubeconfig context that runs go to.
+func (c *Client) Context() string { return c.context }
+
+// Namespace is the namespace that runs go to.
 func (c *Client) Namespace() string { return c.namespace }
 
 // Host is the API server's address, for messages.

@@ -54,7 +54,7 @@ type Orchestrator struct {
 var _ driver.Orchestrator = (*Orchestrator)(nil)
 
 // Open returns the orchestrator of one run, for use in its coordinator, and starts serving the completion channel.
-func Open(_ context.Context, c Config, opts *Options) (*Orchestrator, error) {
+func Open(ctx context.Context, c Config, opts *Options) (*Orchestrator, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
@@ -72,7 +72,7 @@ func Open(_ context.Context, c Config, opts *Options) (*Orchestrator, error) {
 	}
 	o.tracker = newTracker(o.now)
 	if c.Coordinator != "" {
-		if err := o.listen(opts.Listener); err != nil {
+		if err := o.listen(ctx, opts.Listener); err != nil {
 			return nil, err
 		}
 	}
@@ -100,13 +100,13 @@ func connect(config *rest.Config) (kubernetes.Interface, error) {
 	return client, nil
 }
 
-func (o *Orchestrator) listen(listener net.Listener) error {
+func (o *Orchestrator) listen(ctx context.Context, listener net.Listener) error {
 	certificate, err := tls.X509KeyPair(o.config.Certificate, o.config.PrivateKey)
 	if err != nil {
 		return fmt.Errorf("reading the run's certificate: %w", err)
 	}
 	if listener == nil {
-		if listener, err = net.Listen("tcp", o.config.Listen); err != nil {
+		if listener, err = new(net.ListenConfig).Listen(ctx, "tcp", o.config.Listen); err != nil {
 			return fmt.Errorf("opening the completion channel: %w", err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net"
 	"os"
 	"sync"
@@ -181,7 +182,7 @@ func watching(t *testing.T, o *Orchestrator, run string, known ...string) *heard
 	go func() { ended <- o.Watch(ctx, run, known, h) }()
 	t.Cleanup(func() {
 		cancel()
-		if err := <-ended; err != context.Canceled {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("Watch ended with %v", err)
 		}
 		if err := o.Close(); err != nil {

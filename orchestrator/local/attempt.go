@@ -146,7 +146,7 @@ func lastLine(text string) string {
 // environ returns the environment that attempts inherit: the given one without what is a launcher's own.
 func environ(given []string) []string {
 	if given == nil {
-		given = os.Environ()
+		given = os.Environ() //nolint:forbidigo // what Config.Environ says of nil
 	}
 	own := []string{step.AttemptEnv, step.RunEnv, step.AccessEnv, step.CoordinatorEnv, step.WorkEnv, step.ParentEnv, step.RequestEnv}
 	kept := make([]string, 0, len(given))

@@ -32,7 +32,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // it goes back to the pool
+	defer conn.Close() // it goes back to the pool
 	return s.d.Exclusively(ctx, conn, func() error {
 		if _, err := conn.ExecContext(ctx, versionTable+s.d.Types["table"]); err != nil {
 			return fmt.Errorf("making the tables: %w", err)

@@ -98,7 +98,7 @@ func collect[T any](ctx context.Context, db rowQueryer, scan func(*sql.Rows) (T,
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err has it
+	defer rows.Close() // rows.Err has it
 	var all []T
 	for rows.Next() {
 		v, err := scan(rows)

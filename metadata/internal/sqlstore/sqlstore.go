@@ -101,7 +101,7 @@ func (s *Store) txOnce(ctx context.Context, f func(*sql.Tx) error) error {
 	}
 	if err := f(tx); err != nil {
 		// The error of the rollback says nothing that err doesn't.
-		_ = tx.Rollback() //nolint:errcheck // see above
+		_ = tx.Rollback() // see above
 		return err
 	}
 	return tx.Commit()

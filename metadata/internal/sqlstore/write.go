@@ -171,7 +171,7 @@ func (s *Store) writeCache(ctx context.Context, tx *sql.Tx, entries []driver.Cac
 		}
 		rows.add(hash(e.Key), e.Key, e.Run, e.Step, outputs, turn.Micros(e.Created))
 	}
-	slices.SortStableFunc(rows.rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) }) //nolint:forcetypeassert,errcheck // written above
+	slices.SortStableFunc(rows.rows, func(a, b []any) int { return strings.Compare(a[0].(string), b[0].(string)) }) // written above
 	return rows.exec(ctx, tx)
 }
 

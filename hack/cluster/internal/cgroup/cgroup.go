@@ -99,7 +99,7 @@ func (t *Tree) kill(pid int) error {
 	if err != nil {
 		return err
 	}
-	defer handle.Release()
+	defer func() { _ = handle.Release() }()
 	groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if err != nil || !strings.Contains(string(groups), ":/"+t.name+"/") {
 		return nil

@@ -65,7 +65,7 @@ func (id Identity) Signal(signal syscall.Signal) error {
 	if err != nil {
 		return fmt.Errorf("finding process %d: %w", id.PID, err)
 	}
-	defer handle.Release()
+	defer func() { _ = handle.Release() }()
 	if !id.Alive() {
 		return nil
 	}

@@ -45,7 +45,7 @@ func TestIdentity(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { child.Process.Kill(); child.Wait() })
+	t.Cleanup(func() { _, _ = child.Process.Kill(), child.Wait() })
 	identity, err := Identify(child.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
