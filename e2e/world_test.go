@@ -91,6 +91,9 @@ func watchPods(t *testing.T) *podLog {
 }
 
 func (l *podLog) note(pod *corev1.Pod) {
+	if pod.Spec.NodeName == "" {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seen[fmt.Sprintf("%s/%s on %s", pod.Namespace, pod.Name, pod.Spec.NodeName)] = pod.Status.Phase

@@ -41,7 +41,7 @@ func New(p *spec.Pipeline, t Target) (*Plan, error) {
 // environment, for the cache key.
 func newStep(p *spec.Pipeline, s *spec.Step, t Target) (Step, Image, error) {
 	image := newImage(p, s, t)
-	retry, err := newRetry(s.Retry)
+	retry, err := newRetry(s.Retry, s.Resources)
 	if err != nil {
 		return Step{}, Image{}, err
 	}
@@ -169,7 +169,7 @@ func merged[V any](first, second map[string]V) map[string]V {
 	return union
 }
 
-func newRetry(r *spec.Retry) (Retry, error) {
+func newRetry(r *spec.Retry, resources *spec.Resources) (Retry, error) {
 	made := Retry{Factor: 1, Infrastructure: infrastructureBudget}
 	if r == nil {
 		return made, nil
@@ -184,6 +184,11 @@ func newRetry(r *spec.Retry) (Retry, error) {
 	}
 	if made.Cap, err = duration(r.Cap); err != nil {
 		return Retry{}, fmt.Errorf("retry.cap: %w", err)
+	}
+	if r.OnOOM != nil {
+		if made.Memory, err = ladder(resources.Memory, *r.OnOOM); err != nil {
+			return Retry{}, fmt.Errorf("retry.on_oom: %w", err)
+		}
 	}
 	return made, nil
 }

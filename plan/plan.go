@@ -66,6 +66,9 @@ type Retry struct {
 	Delay  time.Duration `json:"delay,omitempty"`
 	Factor float64       `json:"factor,omitempty"`
 	Cap    time.Duration `json:"cap,omitempty"`
+	// Memory lists what attempts ask for, in bytes: each that ran out of memory is followed by one with the next amount, as
+	// long as there is one. The first is the step's own; empty without such a policy.
+	Memory []int64 `json:"memory,omitempty"`
 	// Infrastructure is the budget of further attempts after failures that are not the user's doing.
 	Infrastructure int `json:"infrastructure"`
 }

@@ -186,7 +186,7 @@ func TestDefaultsAndOverrides(t *testing.T) {
 		t.Errorf("got timeout %v", b.Timeout)
 	}
 	want := Retry{Max: 2, Delay: time.Second, Factor: 1, Cap: time.Minute, Infrastructure: infrastructureBudget}
-	if b.Retry != want {
+	if !cmp.Equal(b.Retry, want) {
 		t.Errorf("got retry %+v", b.Retry)
 	}
 	if string(b.Settings["a"]) != "1" || string(b.Settings["b"]) != "2" || string(a.Settings["b"]) != "1" {
@@ -210,6 +210,29 @@ func TestSettingsAreMerged(t *testing.T) {
 	}
 	if string(made.Settings["mode"]) != `"y"` || len(made.Settings) != 1 || len(made.Step("a").Settings) != 1 {
 		t.Errorf("the run has settings %s", made.Settings)
+	}
+}
+
+func TestMemoryLadder(t *testing.T) {
+	for name, c := range map[string]struct {
+		first  string
+		policy spec.OnOOM
+		want   []int64
+		err    string
+	}{
+		"doubles":     {"1Gi", spec.OnOOM{MaxMemory: "4Gi"}, []int64{1 << 30, 2 << 30, 4 << 30}, ""},
+		"ends at max": {"1Gi", spec.OnOOM{MemoryFactor: 3, MaxMemory: "4Gi"}, []int64{1 << 30, 3 << 30, 4 << 30}, ""},
+		"fractions":   {"1.5Gi", spec.OnOOM{MemoryFactor: 1.5, MaxMemory: "2G"}, []int64{3 << 29, 2e9}, ""},
+		"no growth":   {"4Gi", spec.OnOOM{MaxMemory: "4Gi"}, nil, "not more than the step's own 4Gi"},
+		"no number":   {"1Gi", spec.OnOOM{MaxMemory: "lots"}, nil, `max_memory: "lots" is not an amount`},
+		"no unit":     {"1GB", spec.OnOOM{MaxMemory: "4Gi"}, nil, `resources.memory: "1GB" is not an amount`},
+		"empty":       {"", spec.OnOOM{MaxMemory: "4Gi"}, nil, "is not an amount"},
+		"huge":        {"1Gi", spec.OnOOM{MaxMemory: "9999999Pi"}, nil, "is not an amount"},
+	} {
+		got, err := ladder(c.first, c.policy)
+		if diff := cmp.Diff(c.want, got); diff != "" || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s: got error %v, want %q%s", name, err, c.err, diff)
+		}
 	}
 }
 

@@ -92,9 +92,12 @@ func (s *state) onEnded(e AttemptEnded, at time.Time) {
 	}
 	if e.Retry != nil {
 		st.status, st.notBefore = StepWaiting, *e.Retry
-		if o.Failure.Kind.Infrastructure() {
+		switch {
+		case o.Failure.Kind.Infrastructure():
 			st.rescues++
-		} else {
+		case climbs(st, o):
+			st.climbed++
+		default:
 			st.retries++
 		}
 		return

@@ -156,6 +156,34 @@ func TestRetryBudgets(t *testing.T) {
 	}
 }
 
+// TestMemoryGrows lets an attempt run out of memory until there is no more to give: then the user's budget counts.
+func TestMemoryGrows(t *testing.T) {
+	s, see := core(t, StopOnFailure, plan.Step{
+		Name: "a", Resources: &spec.Resources{CPU: "1", Memory: "1Gi"}, Retry: plan.Retry{Max: 1, Memory: []int64{100, 200, 300}},
+	})
+	asked := func() string {
+		st := s.step("a")
+		return order(s, start{st.attempt.name, st.attempt.number, st.Step, nil, st.memory()}, 0).Resources.Memory
+	}
+	again := func(kind step.FailureKind) []string {
+		name := s.step("a").attempt.name
+		return append(see(endSeen(s, "a", step.Failed, kind)), see(removeDone{name})...)
+	}
+	for i, c := range []struct {
+		kind step.FailureKind
+		want string
+	}{{step.FailureOOM, "200"}, {step.FailureUser, "200"}, {step.FailureOOM, "300"}} {
+		expectKinds(t, again(c.kind), "attempt-ended", "attempt-removed", "attempt-planned")
+		if got := asked(); got != c.want {
+			t.Errorf("after failure %d the attempt asks for %s, want %s", i+1, got, c.want)
+		}
+	}
+	expectKinds(t, again(step.FailureOOM), "attempt-ended", "attempt-removed", "run-ended")
+	if cpu := s.step("a").Resources.CPU; cpu != "1" || s.step("a").Resources.Memory != "1Gi" {
+		t.Error("the plan itself was changed")
+	}
+}
+
 func TestNothingIsRetriedWhileHalting(t *testing.T) {
 	s, see := core(t, StopOnFailure, plan.Step{Name: "a", Retry: plan.Retry{Max: 1, Infrastructure: 1}})
 	expectKinds(t, see(cancelAsked{}), "cancel-requested")

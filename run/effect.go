@@ -3,6 +3,7 @@ package run
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/proa-ml/proa/orchestrator/driver"
@@ -29,6 +30,8 @@ type (
 		number  int
 		step    *plan.Step
 		inputs  map[string]step.Artifact
+		// memory is what the attempt has instead of the step's own, in bytes; 0 means no change.
+		memory int64
 	}
 	// stop asks the attempt to end.
 	stop struct{ attempt string }
@@ -98,7 +101,7 @@ func attemptEffect(s *state, st *stepState) effect {
 		}
 		return stop{a.name}
 	case a.phase == planned:
-		return start{a.name, a.number, st.Step, st.inputs}
+		return start{a.name, a.number, st.Step, st.inputs, st.memory()}
 	}
 	return nil
 }
@@ -122,7 +125,24 @@ func order(s *state, e start, grace time.Duration) driver.Attempt {
 	return driver.Attempt{
 		Run: s.id, RunName: s.name, Pipeline: s.plan.Pipeline,
 		Step: st.Name, Number: e.number, Name: e.attempt,
-		Image: s.plan.ImageRef(st.Image), Resources: st.Resources, Settings: st.Settings,
+		Image: s.plan.ImageRef(st.Image), Resources: grown(st.Resources, e.memory), Settings: st.Settings,
 		Timeout: st.Timeout, Grace: grace,
 	}
+}
+
+// memory is what the next attempt has after some that ran out of it; 0 means the step's own.
+func (st *stepState) memory() int64 {
+	if st.climbed == 0 {
+		return 0
+	}
+	return st.Retry.Memory[st.climbed]
+}
+
+func grown(r *spec.Resources, memory int64) *spec.Resources {
+	if r == nil || memory == 0 {
+		return r
+	}
+	more := *r
+	more.Memory = strconv.FormatInt(memory, 10)
+	return &more
 }

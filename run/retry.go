@@ -19,12 +19,20 @@ func retry(s *state, st *stepState, o step.Outcome) (time.Duration, bool) {
 		return 0, false
 	}
 	switch policy := st.Retry; {
+	case climbs(st, o):
+		return 0, true
 	case o.Failure.Kind.Infrastructure():
 		return rescueWait(st.rescues), st.rescues < policy.Infrastructure
 	case curable(o.Failure.Kind):
 		return grow(policy.Delay, policy.Factor, policy.Cap, st.retries), st.retries < policy.Max
 	}
 	return 0, false
+}
+
+// climbs reports whether an attempt ran out of memory and the next one has more. That burns no budget: the plan's list of
+// amounts is one.
+func climbs(st *stepState, o step.Outcome) bool {
+	return o.Failure != nil && o.Failure.Kind == step.FailureOOM && st.climbed+1 < len(st.Retry.Memory)
 }
 
 // curable reports whether trying again may help against a failure that isn't the infrastructure's. What the orchestrator

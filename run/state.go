@@ -59,7 +59,9 @@ type stepState struct {
 	attempt attempt
 	// retries and rescues count the attempts made because of the user's failures and of the infrastructure's.
 	retries, rescues int
-	notBefore        time.Time
+	// climbed counts the attempts that ran out of memory and were followed by one with more.
+	climbed   int
+	notBefore time.Time
 
 	started, ended time.Time
 	from           string

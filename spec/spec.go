@@ -102,6 +102,16 @@ type Retry struct {
 	Factor float64 `json:"factor,omitempty"`
 	// Cap bounds the wait, as a Go duration.
 	Cap string `json:"cap,omitempty"`
+	// OnOOM tries an attempt that ran out of memory again with more of it, besides Max.
+	OnOOM *OnOOM `json:"on_oom,omitempty"`
+}
+
+// OnOOM says how the memory of a step's attempts grows. The step's own resources say what the first one has.
+type OnOOM struct {
+	// MemoryFactor multiplies the memory from one attempt to the next; 0 means 2.
+	MemoryFactor float64 `json:"memory_factor,omitempty"`
+	// MaxMemory is the most that an attempt may have, in Kubernetes notation ("16Gi").
+	MaxMemory string `json:"max_memory"`
 }
 
 // Resources are what one attempt of a step asks for. Quantities are in Kubernetes notation ("500m", "2Gi").

@@ -100,9 +100,13 @@ func TestValidate(t *testing.T) {
 		"bad artifact": {func(p *Pipeline) { p.Steps[1].Inputs = map[string]Input{"x": {Artifact: "sha256:12"}} }, []string{"is not a digest"}},
 		"bad timeout":  {func(p *Pipeline) { p.Steps[0].Timeout = "soon" }, []string{`timeout is "soon", not a duration`}},
 		"bad retry":    {func(p *Pipeline) { p.Steps[0].Retry = &Retry{Max: -1, Delay: "-1s"} }, []string{"retry.delay", "can't be negative"}},
-		"outputs":      {func(p *Pipeline) { p.Steps[0].Outputs = []Output{{Name: "output"}, {Name: "output"}, {Name: "a/b"}} }, []string{"two outputs", "can't be a file name"}},
-		"cycle":        {func(p *Pipeline) { p.Steps[0].After = []string{"b"} }, []string{"in a cycle: ", " -> "}},
-		"no function":  {func(p *Pipeline) { p.Steps[0].Run.Python.Source = "run" }, []string{`not "module:function"`}},
+		"on_oom": {func(p *Pipeline) {
+			p.Steps[0].Retry = &Retry{OnOOM: &OnOOM{MemoryFactor: 1, MaxMemory: "1Gi"}}
+			p.Steps[1].Retry = &Retry{OnOOM: &OnOOM{MaxMemory: "1Gi"}}
+		}, []string{"memory_factor is 1; it must be greater than 1", "set resources.memory"}},
+		"outputs":     {func(p *Pipeline) { p.Steps[0].Outputs = []Output{{Name: "output"}, {Name: "output"}, {Name: "a/b"}} }, []string{"two outputs", "can't be a file name"}},
+		"cycle":       {func(p *Pipeline) { p.Steps[0].After = []string{"b"} }, []string{"in a cycle: ", " -> "}},
+		"no function": {func(p *Pipeline) { p.Steps[0].Run.Python.Source = "run" }, []string{`not "module:function"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := pipeline("a", "b<a")

@@ -128,6 +128,19 @@ func (s *Step) validateTimes(add adder) {
 		if r.Max < 0 || r.Factor < 0 {
 			add("retry: max and factor can't be negative")
 		}
+		s.validateOnOOM(r.OnOOM, add)
+	}
+}
+
+func (s *Step) validateOnOOM(o *OnOOM, add adder) {
+	switch {
+	case o == nil:
+	case o.MemoryFactor != 0 && o.MemoryFactor <= 1:
+		add("retry.on_oom: memory_factor is %v; it must be greater than 1", o.MemoryFactor)
+	case o.MaxMemory == "":
+		add("retry.on_oom: max_memory is missing: say how much memory an attempt may have at most, such as \"16Gi\"")
+	case s.Resources == nil || s.Resources.Memory == "":
+		add("retry.on_oom: the step asks for no memory that could grow: set resources.memory")
 	}
 }
 

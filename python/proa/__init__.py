@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from proa.materializers import Materializer
     from proa.pipelines import Pipeline, pipeline
     from proa.runs import Output, Run, StepRun, get_run
-    from proa.settings import DockerSettings, Resources, Retry
+    from proa.settings import DockerSettings, OnOOM, Resources, Retry
     from proa.steps import Step, step
 
 __version__ = "0.1.0"
@@ -22,6 +22,7 @@ _HOMES = {
     "DockerSettings": "settings",
     "Materializer": "materializers",
     "MaterializerError": "errors",
+    "OnOOM": "settings",
     "Output": "runs",
     "OutputError": "errors",
     "Pipeline": "pipelines",
@@ -44,6 +45,7 @@ __all__ = [
     "DockerSettings",
     "Materializer",
     "MaterializerError",
+    "OnOOM",
     "Output",
     "OutputError",
     "Pipeline",

@@ -52,21 +52,44 @@ class DockerSettings:
         )
 
 
+class OnOOM:
+    """How the memory of attempts that ran out of it grows: ``OnOOM(max_memory="16Gi", memory_factor=2)``.
+
+    The step's own ``resources`` say how much the first attempt has.
+    """
+
+    def __init__(self, *, max_memory: str, memory_factor: Optional[float] = None) -> None:
+        self.max_memory = max_memory
+        self.memory_factor = memory_factor
+
+    def __repr__(self) -> str:
+        return _show(self)
+
+    def document(self) -> Dict[str, Any]:
+        """Return the policy as it stands in a spec."""
+        return {"max_memory": self.max_memory, **_filled(memory_factor=self.memory_factor)}
+
+
 class Retry:
-    """How often a failed attempt is tried again. Failures of the infrastructure have a budget of their own."""
+    """How often a failed attempt is tried again. Failures of the infrastructure have a budget of their own.
+
+    With ``on_oom`` an attempt that ran out of memory is tried again with more of it, which does not count in ``max``.
+    """
 
     def __init__(
         self,
-        max: int,
+        max: int = 0,
         *,
         delay: Any = None,
         factor: Optional[float] = None,
         cap: Any = None,
+        on_oom: Any = None,
     ) -> None:
         self.max = max
         self.delay = delay
         self.factor = factor
         self.cap = cap
+        self.on_oom = on_oom
 
     def __repr__(self) -> str:
         return _show(self)
@@ -76,7 +99,8 @@ class Retry:
         if isinstance(self.max, bool) or not isinstance(self.max, int) or self.max < 0:
             raise PipelineError(f"retry: max is {self.max!r}; write the number of further attempts, 0 or more")
         delay, cap = duration("retry delay", self.delay), duration("retry cap", self.cap)
-        return {"max": self.max, **_filled(delay=delay, factor=self.factor, cap=cap)}
+        on_oom = None if self.on_oom is None else _as(OnOOM, self.on_oom, "retry: on_oom").document()
+        return {"max": self.max, **_filled(delay=delay, factor=self.factor, cap=cap, on_oom=on_oom)}
 
 
 class Resources:

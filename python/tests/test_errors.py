@@ -70,6 +70,7 @@ CASES: Tuple[Tuple[str, str, str], ...] = (
         "r.txt can't be read: No such",
     ),
     ("retry", "number.with_options(retry=-1)()", "retry: max is -1; write the number of further attempts"),
+    ("on_oom key", "number.with_options(retry={'on_oom': {'memory': '8Gi'}})()", "retry: on_oom: unknown key 'memory'"),
     ("retry key", "number.with_options(retry={'maxx': 1})()", "retry: unknown key 'maxx'; did you mean 'max'?"),
     (
         "timeout",

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from proa import DockerSettings, Materializer, Resources, Retry, pipeline, step
+from proa import DockerSettings, OnOOM, Materializer, Resources, Retry, pipeline, step
 
 
 class Table:
@@ -41,7 +41,13 @@ class Metrics:
         "docker": DockerSettings(parent_image="python:3.11-slim", requirements=["six", "idna>=3"]),
         "orchestrator": {"node_selector": {"pool": "large"}, "privileged": False},
     },
-    retry=Retry(3, delay="10s", factor=2, cap=timedelta(minutes=5)),
+    retry=Retry(
+        3,
+        delay="10s",
+        factor=2,
+        cap=timedelta(minutes=5),
+        on_oom=OnOOM(max_memory="8Gi", memory_factor=1.5),
+    ),
     timeout="1h30m",
     resources=Resources(cpu="500m", memory="2Gi", gpu=1),
 )
