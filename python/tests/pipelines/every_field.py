@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from proa import DockerSettings, OnOOM, Materializer, Resources, Retry, pipeline, step
+from proa import DockerSettings, Materializer, OnOOM, Resources, Retry, pipeline, step
 
 
 class Table:
