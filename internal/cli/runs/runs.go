@@ -60,10 +60,14 @@ func (n noun) listCommand() *cobra.Command {
 
 func (n noun) showCommand() *cobra.Command {
 	var format output.Format
+	var d drawing
 	cmd := &cobra.Command{
-		Example: "  proa runs show RUN\n  proa runs show RUN -o json",
+		Example: "  proa runs show RUN\n  proa runs show RUN -o json\n  proa runs show RUN --graph --timeline\n  proa runs show RUN --graph=mermaid",
 		Use:     "show RUN", Short: "Show a run and its steps", Args: kit.Args(1, 1), ValidArgsFunction: n.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if d.wanted() {
+				return n.draw(cmd.Context(), d, args[0])
+			}
 			stores, err := n.OpenMetadata(cmd.Context())
 			if err != nil {
 				return err
@@ -79,6 +83,7 @@ func (n noun) showCommand() *cobra.Command {
 			return output.Print(n.Streams, format, r, n.steps(r))
 		},
 	}
+	d.addFlags(cmd)
 	output.AddFlag(cmd, &format)
 	return cmd
 }
