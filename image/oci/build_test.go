@@ -242,6 +242,26 @@ func TestBadBase(t *testing.T) {
 	}
 }
 
+// TestRateLimit has every kind of request refused seven times without a word about how long to wait.
+func TestRateLimit(t *testing.T) {
+	s := newServer(t)
+	pushBase(t, s.host+"/library/python:3-slim", "linux/amd64")
+	var mu sync.Mutex
+	times := map[string]int{}
+	s.setFault(func(w http.ResponseWriter, q *http.Request) bool {
+		_, kind, _ := split(q.URL.Path)
+		mu.Lock()
+		defer mu.Unlock()
+		if times[q.Method+kind]++; times[q.Method+kind] > 7 {
+			return false
+		}
+		w.WriteHeader(http.StatusTooManyRequests)
+		return true
+	})
+	_, err := quick(t, oci.Options{}).Build(t.Context(), request(s, tree(t, map[string]string{"run.py": "x"})), nil)
+	check(t, err)
+}
+
 func TestFaults(t *testing.T) {
 	s := newServer(t)
 	pushBase(t, s.host+"/library/python:3-slim", "linux/amd64")

@@ -18,8 +18,12 @@ import (
 	"github.com/proa-ml/proa/image/driver"
 )
 
-// tries is how often a request is made before its failure counts.
-const tries = 5
+// tries is how often a request is made before its failure counts: that takes some seconds. A registry that limits our rate
+// is well, and only wants us to wait; it gets patientTries, some 20 seconds.
+const (
+	tries        = 5
+	patientTries = 9
+)
 
 // statusError is an answer of the registry with an unwanted status.
 type statusError struct {
@@ -57,7 +61,7 @@ func (r retry) do(ctx context.Context, op func() error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if try == tries || !transient(err) {
+		if try == triesFor(err) || !transient(err) {
 			return err
 		}
 		pause := wait
@@ -75,6 +79,14 @@ func (r retry) do(ctx context.Context, op func() error) error {
 		}
 		wait = min(wait*2, 5*time.Second)
 	}
+}
+
+func triesFor(err error) int {
+	var terr *transport.Error
+	if errors.As(err, &terr) && terr.StatusCode == http.StatusTooManyRequests {
+		return patientTries
+	}
+	return tries
 }
 
 func transient(err error) bool {
