@@ -79,6 +79,8 @@ type Submission struct {
 	Args  []string
 	// Config is for the coordinator alone. It is secret.
 	Config []byte
+	// PullConfig is what a Docker configuration file says of the images' registry, if the nodes need it. It is secret.
+	PullConfig []byte
 	// Store is where the run's pods find the artifact store. It is secret.
 	Store step.Store
 }

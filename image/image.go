@@ -79,6 +79,7 @@ type Builder struct {
 var (
 	_ driver.Builder = (*Builder)(nil)
 	_ driver.Checker = (*Builder)(nil)
+	_ driver.Puller  = (*Builder)(nil)
 )
 
 // New returns a Builder over d.
@@ -114,6 +115,14 @@ func (b *Builder) Check(ctx context.Context, repository string) error {
 		return checker.Check(ctx, repository)
 	}
 	return nil
+}
+
+// PullConfig returns the credentials with which images can be pulled from a repository, if the driver knows any.
+func (b *Builder) PullConfig(ctx context.Context, repository string) ([]byte, error) {
+	if puller, ok := b.driver.(driver.Puller); ok {
+		return puller.PullConfig(ctx, repository)
+	}
+	return nil, nil
 }
 
 func check(r driver.Request) error {

@@ -58,3 +58,9 @@ type Builder interface {
 type Checker interface {
 	Check(ctx context.Context, repository string) error
 }
+
+// Puller is a builder that knows the credentials with which its images can be pulled, as a Docker configuration file says
+// them. It returns nil where there are none: then the nodes know how to pull, or need not.
+type Puller interface {
+	PullConfig(ctx context.Context, repository string) ([]byte, error)
+}

@@ -343,6 +343,19 @@ func TestCredentials(t *testing.T) {
 	t.Setenv("DOCKER_CONFIG", home)
 	_, err = quick(t, oci.Options{}).Build(t.Context(), r, nil)
 	check(t, err)
+
+	// What images are pushed with, nodes can pull them with.
+	want := `{"auths":{"` + s.host + `":{"username":"ada","password":"hush-hush","auth":"YWRhOmh1c2gtaHVzaA=="}}}`
+	for _, builder := range []*oci.Builder{b, quick(t, oci.Options{})} {
+		if got, err := builder.PullConfig(t.Context(), r.Repository); err != nil || string(got) != want {
+			t.Errorf("PullConfig = %s, %v", got, err)
+		}
+	}
+	anonymous, err := oci.New(oci.Config{}, &oci.Options{CacheDir: t.TempDir(), Keychain: none})
+	check(t, err)
+	if got, err := anonymous.PullConfig(t.Context(), r.Repository); err != nil || got != nil {
+		t.Errorf("PullConfig without credentials = %s, %v", got, err)
+	}
 }
 
 func TestCancel(t *testing.T) {

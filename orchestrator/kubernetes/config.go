@@ -40,6 +40,8 @@ type Config struct {
 	Job Owner
 	// Secret is the name of the Secret whose key access.json the pods of steps mount.
 	Secret string
+	// PullSecret is the name of the Secret that the pods of steps pull their images with; empty if they need none.
+	PullSecret string
 	// Coordinator is the host:port at which launchers reach the completion channel; empty means that there is none.
 	Coordinator string
 	// Listen is the address to serve it on, such as ":8443".
@@ -68,6 +70,8 @@ func LoadInCluster(env func(string) string, dir string) (InCluster, error) {
 		Run:       env(step.RunEnv),
 		Job:       Owner{Name: env(envJob), UID: env(envJobUID)},
 		Listen:    ":" + strconv.Itoa(step.ChannelPort),
+
+		PullSecret: env(envPullSecret),
 	}}
 	if in.Config.Run == "" || in.Config.Namespace == "" {
 		return in, fmt.Errorf("%s and %s are not set: this command runs in a pod that `proa run` made", step.RunEnv, envNamespace)

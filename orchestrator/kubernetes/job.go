@@ -44,6 +44,9 @@ func buildJob(namespace string, s Submission) *batchv1.Job {
 func coordinatorPod(s Submission) corev1.PodSpec {
 	pod := restrictedPod()
 	pod.RestartPolicy = corev1.RestartPolicyOnFailure
+	if len(s.PullConfig) > 0 {
+		pod.ImagePullSecrets = pullSecrets(pullName(s.Run))
+	}
 	pod.ServiceAccountName = serviceAccount
 	pod.AutomountServiceAccountToken = ptr(true)
 	pod.TerminationGracePeriodSeconds = ptr(int64(coordinatorGrace))
@@ -75,7 +78,7 @@ func coordinatorEnv(s Submission) []corev1.EnvVar {
 			APIVersion: "v1", FieldPath: path,
 		}}}
 	}
-	return []corev1.EnvVar{
+	env := []corev1.EnvVar{
 		{Name: step.RunEnv, Value: s.Run},
 		{Name: envJob, Value: ObjectName(s.Run)},
 		field(envJobUID, "metadata.labels['"+labelJobUID+"']"),
@@ -83,6 +86,10 @@ func coordinatorEnv(s Submission) []corev1.EnvVar {
 		field(EnvPodName, "metadata.name"),
 		field(envPodIP, "status.podIP"),
 	}
+	if len(s.PullConfig) > 0 {
+		env = append(env, corev1.EnvVar{Name: envPullSecret, Value: pullName(s.Run)})
+	}
+	return env
 }
 
 // buildSecret returns what the run's pods have to know. Pods of steps see nothing of it but the access file.

@@ -69,6 +69,7 @@ func BuildPod(c Config, a driver.Attempt) (*corev1.Pod, error) {
 	}
 	pod := restrictedPod()
 	pod.RestartPolicy = corev1.RestartPolicyNever
+	pod.ImagePullSecrets = pullSecrets(c.PullSecret)
 	pod.TerminationGracePeriodSeconds = ptr(seconds(a.Grace + savingTime))
 	pod.Containers = []corev1.Container{container}
 	pod.Volumes = []corev1.Volume{tmpVolume(), secretVolume("access", c.Secret, keyAccess)}

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"os"
@@ -11,11 +12,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
 
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/spec"
+	"github.com/proa-ml/proa/step"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -107,6 +110,36 @@ func TestBuildJob(t *testing.T) {
 	}
 	if *job.Spec.PodReplacementPolicy != batchv1.Failed {
 		t.Error("two coordinators may overlap")
+	}
+}
+
+// TestPullSecret checks that a run with credentials of its registry has a Secret for the nodes, and refers to it everywhere.
+func TestPullSecret(t *testing.T) {
+	s := testSubmission()
+	s.PullConfig = []byte(`{"auths":{"registry.example":{"password":"hush"}}}`)
+	job := buildJob("ml", s)
+	secret := buildPullSecret("ml", s, Owner{Name: job.Name, UID: "u"})
+	if secret.Type != corev1.SecretTypeDockerConfigJson || !bytes.Equal(secret.Data[corev1.DockerConfigJsonKey], s.PullConfig) || len(secret.OwnerReferences) != 1 {
+		t.Errorf("the secret is %+v", secret.ObjectMeta)
+	}
+	pod := job.Spec.Template.Spec
+	if len(pod.ImagePullSecrets) != 1 || pod.ImagePullSecrets[0].Name != secret.Name {
+		t.Errorf("the coordinator pulls with %v", pod.ImagePullSecrets)
+	}
+	env := map[string]string{envNamespace: "ml", step.RunEnv: s.Run}
+	for _, e := range pod.Containers[0].Env {
+		if e.Value != "" {
+			env[e.Name] = e.Value
+		}
+	}
+	c := testConfig()
+	c.PullSecret = env[envPullSecret]
+	made, err := BuildPod(c, testAttempt())
+	if err != nil || len(made.Spec.ImagePullSecrets) != 1 || made.Spec.ImagePullSecrets[0].Name != secret.Name {
+		t.Errorf("steps pull with %v (%v)", made.Spec.ImagePullSecrets, err)
+	}
+	if text, err := json.Marshal(job); err != nil || bytes.Contains(text, []byte("hush")) {
+		t.Errorf("the job holds the password (%v)", err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -26,6 +27,8 @@ type Submission struct {
 	CoordinatorArgs  []string
 	// Config is what the coordinator needs: stores, credentials. It is kept in a Secret that only the coordinator sees.
 	Config []byte
+	// PullConfig is what a Docker configuration file says of the images' registry; empty if the nodes need no credentials.
+	PullConfig []byte
 	// Access is what launchers need. Key and CA are made here.
 	Access step.Access
 }
@@ -33,7 +36,7 @@ type Submission struct {
 // Submit makes the run exist in the cluster: from then on it doesn't need this process. Submitting a run twice is one
 // run.
 //
-// The Job comes first and its Secret, which it owns, right after: should this process die in between, what is left is
+// The Job comes first and its Secrets, which it owns, right after: should this process die in between, what is left is
 // a Job whose pod waits for a Secret. No credentials are left behind without an owner, and Sweep removes the rest.
 func (c *Client) Submit(ctx context.Context, s Submission) error {
 	access, certificate, private, err := c.secrets(s.Access)
@@ -47,12 +50,25 @@ func (c *Client) Submit(ctx context.Context, s Submission) error {
 	if err != nil {
 		return err
 	}
-	secret := buildSecret(c.namespace, s, Owner{Name: job.Name, UID: string(job.UID)}, access, certificate, private)
-	_, err = c.client.CoreV1().Secrets(c.namespace).Create(ctx, secret, metav1.CreateOptions{})
-	if err == nil || apierrors.IsAlreadyExists(err) {
+	owner := Owner{Name: job.Name, UID: string(job.UID)}
+	secrets := []*corev1.Secret{buildSecret(c.namespace, s, owner, access, certificate, private)}
+	if len(s.PullConfig) > 0 {
+		secrets = append(secrets, buildPullSecret(c.namespace, s, owner))
+	}
+	for _, secret := range secrets {
+		if err := c.createSecret(ctx, secret); err != nil {
+			return errors.Join(err, c.withdraw(ctx, job.Name))
+		}
+	}
+	return nil
+}
+
+func (c *Client) createSecret(ctx context.Context, secret *corev1.Secret) error {
+	_, err := c.client.CoreV1().Secrets(c.namespace).Create(ctx, secret, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
 		return nil
 	}
-	return errors.Join(explainError("creating the run's secret", err), c.withdraw(ctx, job.Name))
+	return explainError("creating the run's secret", err)
 }
 
 // withdraw removes a Job that can't run, also when ctx has ended meanwhile.

@@ -11,14 +11,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Finish removes what a run that has ended leaves behind at once: its Secret. The Job and its pod, which show how the
-// coordinator ended, go after a minute by themselves, and would take the Secret with them if nobody called Finish.
+// Finish removes what a run that has ended leaves behind at once: its Secrets. The Job and its pod, which show how the
+// coordinator ended, go after a minute by themselves, and would take the Secrets with them if nobody called Finish.
 func (c *Client) Finish(ctx context.Context, run string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	err := c.client.CoreV1().Secrets(c.namespace).Delete(ctx, ObjectName(run), metav1.DeleteOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return explainError("deleting the run's secret", err)
+	for _, name := range []string{ObjectName(run), pullName(run)} {
+		err := c.client.CoreV1().Secrets(c.namespace).Delete(ctx, name, metav1.DeleteOptions{})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return explainError("deleting the run's secret", err)
+		}
 	}
 	return nil
 }

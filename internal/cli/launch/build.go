@@ -25,6 +25,11 @@ func (l *launch) build(ctx context.Context) (coordinator string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if puller, ok := builder.(imagedriver.Puller); ok {
+		if l.pullConfig, err = puller.PullConfig(ctx, repository); err != nil {
+			return "", l.buildFailed("finding the registry's credentials", err)
+		}
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range l.plan.Images {
 		group.Go(func() error { return l.buildSteps(ctx, builder, repository, i) })

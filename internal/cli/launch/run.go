@@ -32,7 +32,9 @@ type launch struct {
 	pipeline *spec.Pipeline
 	plan     *plan.Plan
 	settings runSettings
-	store    step.Store
+	// pullConfig is what the nodes pull the images with; it is secret.
+	pullConfig []byte
+	store      step.Store
 	// artifacts, metadata and remote (if the stack has one) are open.
 	artifacts *artifact.Store
 	metadata  driver.Store
