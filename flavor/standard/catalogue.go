@@ -107,7 +107,12 @@ func s3Artifacts() flavor.Flavor {
 			{Name: "profile", Type: flavor.Text, Meaning: "a profile of the shared AWS config, instead of key and secret; only on this machine"},
 		},
 		Check: checkS3,
-		Local: func(s flavor.Settings) string { return localURL(s["endpoint"]) },
+		Local: func(s flavor.Settings) string {
+			if s["profile"] != "" {
+				return "the profile " + s["profile"] + " of this machine's AWS configuration"
+			}
+			return localURL(s["endpoint"])
+		},
 	}
 }
 
