@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,7 +20,7 @@ type bare struct {
 	next      int
 }
 
-// newBare makes a namespace for the pods; close removes it.
+// newBare makes a namespace for the pods.
 func newBare(ctx context.Context, kubeContext, image string, now time.Time) (*bare, error) {
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		clientcmd.NewDefaultClientConfigLoadingRules(),
@@ -56,8 +57,13 @@ func (b *bare) waitForServiceAccount(ctx context.Context) error {
 	}
 }
 
-func (b *bare) close(ctx context.Context) error {
-	return b.pods.CoreV1().Namespaces().Delete(ctx, b.namespace, metav1.DeleteOptions{})
+// close removes the namespace of the bare pods, and that of the runs they were compared with.
+func (b *bare) close(ctx context.Context, runs string) {
+	for _, name := range []string{b.namespace, runs} {
+		if err := b.pods.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+			fmt.Fprintf(os.Stderr, "bench: namespace %s stays: %v\n", name, err)
+		}
+	}
 }
 
 // run creates n pods of `python3 -c pass`, either all at once or each when a watch shows that the last has succeeded,

@@ -41,8 +41,9 @@ func bench(ctx context.Context, venv string, rounds int) error {
 	if err != nil {
 		return err
 	}
-	defer b.close(context.WithoutCancel(ctx))
-	p, err := newProa(ctx, venv, dir, fmt.Sprintf("bench-%d", now.Unix()), os.Getenv)
+	id := fmt.Sprintf("bench-%d", now.Unix())
+	defer b.close(context.WithoutCancel(ctx), id)
+	p, err := newProa(ctx, venv, dir, id, os.Getenv)
 	if err != nil {
 		return err
 	}
