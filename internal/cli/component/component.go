@@ -40,6 +40,20 @@ func (n noun) names() []string {
 	return names
 }
 
+// load returns the component that is named, or the active stack's.
+func (n noun) load(args []string) (*stack.Config, kit.Active, stack.Component, error) {
+	config, active, err := n.Load()
+	if err != nil {
+		return nil, active, stack.Component{}, err
+	}
+	name, err := n.named(config, active, args)
+	if err != nil {
+		return nil, active, stack.Component{}, err
+	}
+	c, err := config.Component(n.kind, name)
+	return config, active, c, err
+}
+
 // named returns the name given, or that of the active stack's component.
 func (n noun) named(config *stack.Config, active kit.Active, args []string) (string, error) {
 	if len(args) > 0 {

@@ -16,22 +16,14 @@ func (n noun) permissionsCommand() *cobra.Command {
 		Example: "  proa orchestrator permissions | kubectl apply -f -",
 		Args:    kit.Args(0, 1), ValidArgsFunction: kit.Complete(n.names),
 		RunE: func(_ *cobra.Command, args []string) error {
-			config, active, err := n.Load()
-			if err != nil {
-				return err
-			}
-			name, err := n.named(config, active, args)
-			if err != nil {
-				return err
-			}
-			c, err := config.Component(n.kind, name)
+			_, _, c, err := n.load(args)
 			if err != nil {
 				return err
 			}
 			place := n.Catalogue.Place(stack.Resolved{Components: map[stack.Kind]stack.Component{n.kind: c}})
 			if !n.Catalogue.Remote(place) {
 				return stack.Mistake(fmt.Sprintf("name another one; `proa %s list` shows them", n.kind),
-					"the %s %q runs on this machine and needs no permissions", n.kind.Words(), name)
+					"the %s %q runs on this machine and needs no permissions", n.kind.Words(), c.Name)
 			}
 			remote, err := n.Opener.Remote(place)
 			if err != nil {

@@ -75,15 +75,7 @@ func (n noun) describeCommand() *cobra.Command {
 		Use:     "describe [NAME]", Short: fmt.Sprintf("Show %s; the active stack's if no name is given", n.kind.Article()),
 		Args: kit.Args(0, 1), ValidArgsFunction: kit.Complete(n.names),
 		RunE: func(_ *cobra.Command, args []string) error {
-			config, active, err := n.Load()
-			if err != nil {
-				return err
-			}
-			name, err := n.named(config, active, args)
-			if err != nil {
-				return err
-			}
-			c, err := config.Component(n.kind, name)
+			config, active, c, err := n.load(args)
 			if err != nil {
 				return err
 			}
