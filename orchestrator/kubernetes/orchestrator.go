@@ -117,9 +117,6 @@ func (o *Orchestrator) listen(ctx context.Context, listener net.Listener) error 
 
 // Start creates the attempt's pod.
 func (o *Orchestrator) Start(ctx context.Context, a driver.Attempt) error {
-	if _, err := ParseSettings(a.Settings); err != nil {
-		return fmt.Errorf("step %q: %w", a.Step, err)
-	}
 	pod, err := BuildPod(o.config, a)
 	if err != nil {
 		return err
