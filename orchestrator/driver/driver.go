@@ -81,7 +81,7 @@ type Orchestrator interface {
 	// the engine believes exist: those that the orchestrator doesn't find are reported as Ended, lost.
 	Watch(ctx context.Context, run string, known []string, events Events) error
 	// Stop asks the attempt to end: SIGTERM, then SIGKILL after grace. It returns without waiting for the end, which
-	// Watch reports. Stopping what doesn't exist succeeds.
+	// Watch reports. Stopping again can only shorten the grace. Stopping what doesn't exist succeeds.
 	Stop(ctx context.Context, attempt string, grace time.Duration) error
 	// Remove forgets an attempt whose outcome was recorded, and frees what it holds. failed says whether it failed, for
 	// orchestrators that keep failed attempts for inspection. Removing what doesn't exist succeeds.

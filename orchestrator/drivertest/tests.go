@@ -154,9 +154,10 @@ func (w *world) stop(d driver.Attempt, grace time.Duration) {
 
 func testStop(w *world) {
 	w.watch()
-	d := w.start(attempt{step: "blocks", actions: []string{"block"}})
+	d := w.start(attempt{step: "saves", actions: []string{"save"}})
 	w.seen.awaitLog(w, d.Name, script.Ready)
 	w.stop(d, 20*time.Second)
+	w.seen.awaitLog(w, d.Name, script.Saving)
 	w.stop(d, 20*time.Second)
 	if _, o := w.finished(d); o.Status != step.Cancelled || o.Failure == nil || o.Failure.Kind != step.FailureCancelled || o.Signal != "" {
 		w.Errorf("got %+v, failure %+v", o, o.Failure)

@@ -31,9 +31,12 @@ func newAttempt(a driver.Attempt) *attempt {
 // process is a launcher.
 type process struct{ *proc.Process }
 
-// stop asks the launcher to end the step, and sees to it that it does.
-func (p *process) stop(grace time.Duration) {
-	_ = p.Signal(syscall.SIGTERM)
+// stop asks the launcher to end the step, and sees to it that it does. It asks once: a launcher takes a second signal as
+// the end of the grace time. What a later call can do is to shorten that.
+func (p *process) stop(again bool, grace time.Duration) {
+	if !again {
+		_ = p.Signal(syscall.SIGTERM)
+	}
 	p.after(grace)
 }
 

@@ -156,8 +156,8 @@ func (o *Orchestrator) Stop(_ context.Context, name string, grace time.Duration)
 		o.unqueue(at)
 		o.end(at, -1, &step.Failure{Kind: step.FailureCancelled, Message: "stopped before it was started"})
 	default:
+		at.process.stop(at.stopped, grace)
 		at.stopped = true
-		at.process.stop(grace)
 	}
 	return nil
 }
@@ -181,7 +181,7 @@ func (o *Orchestrator) Remove(_ context.Context, name string, _ bool) error {
 	}
 	o.unqueue(at)
 	if at.process != nil && at.status.Phase != driver.Ended {
-		at.process.stop(0)
+		at.process.stop(at.stopped, 0)
 	}
 	delete(o.attempts, name)
 	return nil

@@ -28,6 +28,7 @@ import (
 //	exit:CODE         exits at once, without a result
 //	signal:NUMBER     sends itself a signal
 //	block             waits for SIGTERM, then exits with 0 without a result
+//	save              waits for SIGTERM, takes half a second to save its state, then ends as block does
 //	ignore            waits for ever, ignoring SIGTERM
 //
 // getenv looks up the environment; the request's path is in it.
@@ -91,6 +92,11 @@ func (r *runner) do(verb, arg string) error {
 	case "block":
 		wait(r.stdout)
 		r.ended = true
+	case "save":
+		wait(r.stdout)
+		_, _ = fmt.Fprintln(r.stdout, Saving)
+		time.Sleep(500 * time.Millisecond)
+		r.ended = true
 	case "ignore":
 		signal.Ignore(syscall.SIGTERM)
 		_, _ = fmt.Fprintln(r.stdout, Ready)
@@ -101,8 +107,12 @@ func (r *runner) do(verb, arg string) error {
 	return nil
 }
 
-// Ready is the line that block and ignore print once they handle SIGTERM.
-const Ready = "ready"
+const (
+	// Ready is the line that block, save and ignore print once they handle SIGTERM.
+	Ready = "ready"
+	// Saving is the line that save prints when it was asked to end.
+	Saving = "saving"
+)
 
 func wait(stdout io.Writer) {
 	signals := make(chan os.Signal, 1)
