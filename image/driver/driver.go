@@ -27,6 +27,8 @@ type Request struct {
 	Code string
 	// Labels are set in the image's config.
 	Labels map[string]string
+	// Recipe is what only a container engine can do.
+	Recipe Recipe
 }
 
 // Image is a pushed image.

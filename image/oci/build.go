@@ -47,6 +47,9 @@ func (b *Builder) Build(ctx context.Context, r driver.Request, p driver.Progress
 }
 
 func (b *Builder) build(ctx context.Context, r driver.Request, p driver.Progress) (driver.Image, error) {
+	if err := refuse(r.Recipe); err != nil {
+		return driver.Image{}, err
+	}
 	temp, remove, err := b.cache.temp()
 	if err != nil {
 		return driver.Image{}, err
@@ -61,6 +64,20 @@ func (b *Builder) build(ctx context.Context, r driver.Request, p driver.Progress
 		return driver.Image{}, explain(err, j.dst.repo, "push to")
 	}
 	return img, nil
+}
+
+// refuse refuses what takes a container engine.
+func refuse(r driver.Recipe) error {
+	wanted := "apt_packages"
+	switch {
+	case r.Empty():
+		return nil
+	case r.Dockerfile != "":
+		wanted = "dockerfile"
+	}
+	return invalid(nil, "%s needs a container engine, which the image builder flavor oci does without: register one with "+
+		"`proa image-builder register docker --flavor=docker` (or --flavor=buildkit, which builds in the cluster) and "+
+		"`proa stack update --image-builder=docker`", wanted)
 }
 
 // prepare learns, all at once, what the registry, the base, the files and the code are.

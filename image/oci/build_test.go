@@ -415,3 +415,20 @@ func TestBinary(t *testing.T) {
 		t.Error("another program is the same image")
 	}
 }
+
+func TestBuildRefusesRecipes(t *testing.T) {
+	for want, recipe := range map[string]driver.Recipe{
+		"dockerfile":   {Dockerfile: "Dockerfile", Packages: []string{"git"}},
+		"apt_packages": {Packages: []string{"git"}},
+	} {
+		t.Run(want, func(t *testing.T) {
+			r := request(newServer(t), "")
+			r.Recipe = recipe
+			_, err := quick(t, oci.Options{}).Build(t.Context(), r, nil)
+			if !errors.Is(err, driver.ErrInvalid) || !strings.Contains(err.Error(), want+" needs a container engine") ||
+				!strings.Contains(err.Error(), "--flavor=docker") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
