@@ -23,6 +23,7 @@ var ranks = []struct {
 	{"spec", 1},
 	{"stack", 1},
 	{"internal/proc", 1},
+	{"integration", 1},
 	{".", 2},
 	{"step", 2},
 	{"plan", 2},
