@@ -20,7 +20,8 @@ func New(k *kit.Kit, kind stack.Kind) *cobra.Command {
 	n := noun{k, kind}
 	group := kit.Group(string(kind), fmt.Sprintf("Register, change and show %s", kind.Plural()),
 		n.registerCommand(), n.updateCommand(), n.removeAttributeCommand(), n.renameCommand(), n.copyCommand(), n.deleteCommand(),
-		n.listCommand(), n.describeCommand(), n.getCommand(), n.explainCommand(), n.flavorCommand())
+		n.listCommand(), n.describeCommand(), n.getCommand(), n.explainCommand(), n.flavorCommand(),
+		n.upCommand(), n.downCommand(), n.logsCommand())
 	if kind == stack.Orchestrator {
 		group.AddCommand(n.permissionsCommand())
 	}

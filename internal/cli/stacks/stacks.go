@@ -14,7 +14,7 @@ func New(k *kit.Kit) *cobra.Command {
 	n := noun{k}
 	return kit.Group("stack", "Register, change, show and choose stacks",
 		n.registerCommand(), n.updateCommand(), n.removeComponentCommand(), n.renameCommand(), n.copyCommand(), n.deleteCommand(),
-		n.listCommand(), n.describeCommand(), n.getCommand(), n.setCommand(), n.checkCommand(),
+		n.listCommand(), n.describeCommand(), n.getCommand(), n.setCommand(), n.checkCommand(), n.upCommand(), n.downCommand(),
 		n.exportCommand(), n.importCommand())
 }
 

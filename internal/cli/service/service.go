@@ -1,0 +1,137 @@
+// Package service starts and stops the components that proa itself runs somewhere, for the verbs up, down and logs of
+// components and stacks.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/stack"
+	"github.com/spf13/cobra"
+)
+
+// open returns a component as a service; nil if there is nothing to start.
+func open(k *kit.Kit, c stack.Component) (flavor.Service, error) {
+	if _, err := k.Catalogue.Settings(c); err != nil {
+		return nil, fmt.Errorf("%s %q: %w", c.Kind.Words(), c.Name, err)
+	}
+	return flavor.ServiceOf(k.Opener, c)
+}
+
+// none tells that a component has nothing to start.
+func none(k *kit.Kit, c stack.Component) {
+	k.Statusf("The %s '%s' of flavor %s has nothing to start or stop.", c.Kind.Words(), c.Name, c.Flavor)
+}
+
+// do does a piece of work on a component's service and shows what it waits for. done is what to say afterwards.
+func do(ctx context.Context, k *kit.Kit, c stack.Component, verb, done string, work func(context.Context, func(string)) error) error {
+	view := k.View()
+	defer view.Close()
+	title := fmt.Sprintf("%s %s", c.Kind.Words(), c.Name)
+	stage := view.Stage(title)
+	if err := work(ctx, stage.Waiting); err != nil {
+		stage.Done("")
+		if errors.Is(err, context.Canceled) {
+			return fault.New(fault.Cancelled, fmt.Sprintf("`proa %s %s %s` goes on", c.Kind, verb, c.Name), "interrupted: what was done so far stays")
+		}
+		return fault.With(fault.Infrastructure, fmt.Sprintf("look at `proa %s describe %s` and `proa %[1]s logs %[2]s`", c.Kind, c.Name),
+			fmt.Errorf("%s %q: %w", c.Kind.Words(), c.Name, err))
+	}
+	stage.Done(done)
+	return nil
+}
+
+// Up starts a component.
+func Up(ctx context.Context, k *kit.Kit, c stack.Component) error {
+	s, err := open(k, c)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		none(k, c)
+		return nil
+	}
+	return do(ctx, k, c, "up", "up", s.Up)
+}
+
+// Stop says how components are stopped.
+type Stop struct {
+	// Force removes them with their data; Yes does so without asking.
+	Force, Yes bool
+}
+
+// AddFlags gives a command the flags of Stop.
+func (stop *Stop) AddFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&stop.Force, "force", "f", false, "remove it with all its data")
+	cmd.Flags().BoolVarP(&stop.Yes, "yes", "y", false, "don't ask")
+}
+
+// Down stops components, and with force removes them. It asks once for all of them.
+func Down(ctx context.Context, k *kit.Kit, components []stack.Component, stop Stop) error {
+	services := make([]flavor.Service, len(components))
+	var contents []string
+	for i, c := range components {
+		s, err := open(k, c)
+		if err != nil {
+			return err
+		}
+		if services[i] = s; s == nil {
+			none(k, c)
+			continue
+		}
+		contents = append(contents, s.Contents())
+	}
+	if stop.Force && len(contents) > 0 {
+		if err := stop.ask(k, contents); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for i, s := range services {
+		switch c := components[i]; {
+		case s == nil:
+		case stop.Force:
+			errs = append(errs, do(ctx, k, c, "down", "removed", s.Remove))
+		default:
+			errs = append(errs, do(ctx, k, c, "down", "down, its data is kept", s.Down))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (stop Stop) ask(k *kit.Kit, contents []string) error {
+	if stop.Yes {
+		return nil
+	}
+	if !k.ErrTerminal {
+		return fault.New(fault.Usage, "add --yes", "removing data has to be confirmed, and there is no terminal to ask on")
+	}
+	for _, c := range contents {
+		k.Statusf("This removes %s.", c)
+	}
+	if !k.Confirm("Nothing of it can be brought back. Go on?") {
+		return fault.New(fault.Cancelled, "", "nothing was removed")
+	}
+	return nil
+}
+
+// Logs prints what a component writes.
+func Logs(ctx context.Context, k *kit.Kit, c stack.Component, follow bool) error {
+	s, err := open(k, c)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		k.Statusf("The %s '%s' of flavor %s is not run by proa: it has no log here.", c.Kind.Words(), c.Name, c.Flavor)
+		return nil
+	}
+	err = s.Logs(ctx, k.Out, follow)
+	if follow && ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
