@@ -13,13 +13,13 @@ import (
 // Opener opens the components of a validated stack.
 type Opener interface {
 	// Artifacts says how to open the artifact store; artifact.Open takes it.
-	Artifacts(s stack.Resolved) (step.Store, error)
+	Artifacts(ctx context.Context, s stack.Resolved) (step.Store, error)
 	// Metadata connects to the metadata store.
 	Metadata(ctx context.Context, s stack.Resolved) (metadatadriver.Store, error)
-	// Images returns the stack's image builder and the repository to push to. It contacts nothing.
-	Images(s stack.Resolved) (builder imagedriver.Builder, repository string, err error)
+	// Images returns the stack's image builder and the repository to push to. It contacts neither.
+	Images(ctx context.Context, s stack.Resolved) (builder imagedriver.Builder, repository string, err error)
 	// Local makes an orchestrator that runs in this process.
-	Local(s stack.Resolved, p Process) (orchestratordriver.Orchestrator, error)
+	Local(ctx context.Context, s stack.Resolved, p Process) (orchestratordriver.Orchestrator, error)
 	// Remote makes the client's side of a remote orchestrator. It contacts nothing.
 	Remote(p Place) (Remote, error)
 	// Coordinator reads what the process of a coordinator was given where it runs.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/proa-ml/proa/internal/file"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -50,7 +51,7 @@ func (f Files) Update(change func(*Config) error) error {
 	if err := os.MkdirAll(f.Dir, 0o700); err != nil {
 		return Mistake("choose another folder with PROA_CONFIG_DIR", "making the config folder: %v", err)
 	}
-	unlock, err := lock(filepath.Join(f.Dir, ".lock"))
+	unlock, err := file.Lock(filepath.Join(f.Dir, ".lock"))
 	if err != nil {
 		return fmt.Errorf("locking the config folder: %w", err)
 	}
@@ -66,32 +67,7 @@ func (f Files) Update(change func(*Config) error) error {
 	if err != nil {
 		return fmt.Errorf("encoding the stacks: %w", err)
 	}
-	return writeFile(f.Path(), data)
-}
-
-// writeFile replaces a file at once: a reader sees the old content or the new, never a part.
-func writeFile(path string, data []byte) (err error) {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".tmp-*") // made with mode 0600
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(temp.Name())
-			err = fmt.Errorf("writing %s: %w", path, err)
-		}
-	}()
-	_, err = temp.Write(data)
-	if err == nil {
-		err = temp.Sync()
-	}
-	if closeErr := temp.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
-	return err
+	return file.Replace(f.Path(), data)
 }
 
 type configFile struct {
@@ -107,7 +83,7 @@ type componentFile struct {
 }
 
 func encodeConfig(c *Config) ([]byte, error) {
-	file := configFile{
+	kept := configFile{
 		APIVersion: apiVersion,
 		Active:     c.active,
 		Components: map[Kind]map[string]componentFile{},
@@ -118,16 +94,16 @@ func encodeConfig(c *Config) ([]byte, error) {
 			if component.BuiltIn {
 				continue
 			}
-			if file.Components[kind] == nil {
-				file.Components[kind] = map[string]componentFile{}
+			if kept.Components[kind] == nil {
+				kept.Components[kind] = map[string]componentFile{}
 			}
-			file.Components[kind][name] = componentFile{component.Flavor, component.Attributes}
+			kept.Components[kind][name] = componentFile{component.Flavor, component.Attributes}
 		}
 	}
 	for name, s := range c.stacks {
 		if !s.BuiltIn {
-			file.Stacks[name] = s.Components
+			kept.Stacks[name] = s.Components
 		}
 	}
-	return yaml.Marshal(file)
+	return yaml.Marshal(kept)
 }

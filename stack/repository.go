@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/proa-ml/proa/internal/file"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -66,5 +67,5 @@ func (r Repository) SetActive(name string) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(r.path(), data)
+	return file.Replace(r.path(), data)
 }

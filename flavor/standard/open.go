@@ -40,7 +40,7 @@ type Opener struct {
 var _ flavor.Opener = Opener{}
 
 // component returns a component of a stack and its settings.
-func (o Opener) component(s stack.Resolved, kind stack.Kind) (stack.Component, flavor.Settings, error) {
+func (o Opener) component(_ context.Context, s stack.Resolved, kind stack.Kind) (stack.Component, flavor.Settings, error) {
 	component, ok := s.Components[kind]
 	if !ok {
 		return component, nil, stack.Mistake(fmt.Sprintf("add one: `proa stack update %s --%s=NAME`", s.Name, kind), "the stack %q has no %s", s.Name, kind.Words())
@@ -57,8 +57,8 @@ func unsupported(c stack.Component) error {
 }
 
 // Artifacts implements flavor.Opener.
-func (o Opener) Artifacts(s stack.Resolved) (step.Store, error) {
-	c, settings, err := o.component(s, stack.ArtifactStore)
+func (o Opener) Artifacts(ctx context.Context, s stack.Resolved) (step.Store, error) {
+	c, settings, err := o.component(ctx, s, stack.ArtifactStore)
 	if err != nil {
 		return step.Store{}, err
 	}
@@ -79,7 +79,7 @@ func (o Opener) Artifacts(s stack.Resolved) (step.Store, error) {
 
 // Metadata implements flavor.Opener.
 func (o Opener) Metadata(ctx context.Context, s stack.Resolved) (metadatadriver.Store, error) {
-	c, settings, err := o.component(s, stack.MetadataStore)
+	c, settings, err := o.component(ctx, s, stack.MetadataStore)
 	if err != nil {
 		return nil, err
 	}
@@ -109,15 +109,15 @@ func mysqlConfig(s flavor.Settings) mysql.Config {
 }
 
 // Images implements flavor.Opener.
-func (o Opener) Images(s stack.Resolved) (imagedriver.Builder, string, error) {
-	c, _, err := o.component(s, stack.ImageBuilder)
+func (o Opener) Images(ctx context.Context, s stack.Resolved) (imagedriver.Builder, string, error) {
+	c, _, err := o.component(ctx, s, stack.ImageBuilder)
 	if err != nil {
 		return nil, "", err
 	}
 	if c.Flavor != "oci" {
 		return nil, "", unsupported(c)
 	}
-	_, registry, err := o.component(s, stack.ContainerRegistry)
+	_, registry, err := o.component(ctx, s, stack.ContainerRegistry)
 	if err != nil {
 		return nil, "", err
 	}
@@ -139,8 +139,8 @@ func (o Opener) Images(s stack.Resolved) (imagedriver.Builder, string, error) {
 }
 
 // Local implements flavor.Opener.
-func (o Opener) Local(s stack.Resolved, p flavor.Process) (orchestratordriver.Orchestrator, error) {
-	c, settings, err := o.component(s, stack.Orchestrator)
+func (o Opener) Local(ctx context.Context, s stack.Resolved, p flavor.Process) (orchestratordriver.Orchestrator, error) {
+	c, settings, err := o.component(ctx, s, stack.Orchestrator)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ var ranks = []struct {
 	rank    int
 }{
 	{"internal/strict", 0},
+	{"internal/file", 0},
 	{"spec", 1},
 	{"stack", 1},
 	{"internal/proc", 1},
@@ -32,6 +33,7 @@ var ranks = []struct {
 	{"image", 4},
 	{"orchestrator", 4},
 	{"metadata", 4},
+	{"secrets", 4},
 	{"*/internal/*", 4},
 	{"run", 5},
 	{"inspect", 5},
@@ -40,6 +42,7 @@ var ranks = []struct {
 	{"image/**", 5},
 	{"orchestrator/**", 5},
 	{"metadata/**", 5},
+	{"secrets/**", 5},
 	{"flavor/standard", 6},
 	{"internal/cli/**", 6},
 	{"cmd/*", 7},

@@ -21,14 +21,14 @@ func (n noun) registerCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&flavor, "flavor", "f", "", "what implements it")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		positional, attributes, done, err := parse(cmd, args)
+		positional, attributes, done, err := kit.ParseAttributes(cmd, args)
 		if err != nil || done {
 			return err
 		}
 		if err := kit.Args(1, 1)(cmd, positional); err != nil {
 			return err
 		}
-		if err := n.expand(attributes); err != nil {
+		if err := n.Expand(attributes); err != nil {
 			return err
 		}
 		return n.register(stack.Component{Kind: n.kind, Name: positional[0], Flavor: flavor, Attributes: attributes})
@@ -84,14 +84,14 @@ func (n noun) updateCommand() *cobra.Command {
 		ValidArgsFunction:  kit.Complete(n.names),
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		positional, attributes, done, err := parse(cmd, args)
+		positional, attributes, done, err := kit.ParseAttributes(cmd, args)
 		if err != nil || done {
 			return err
 		}
 		if err := kit.Args(0, 1)(cmd, positional); err != nil {
 			return err
 		}
-		if err := n.expand(attributes); err != nil {
+		if err := n.Expand(attributes); err != nil {
 			return err
 		}
 		return n.update(positional, attributes)

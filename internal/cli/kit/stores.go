@@ -66,7 +66,7 @@ func (k *Kit) OpenStores(ctx context.Context) (Stores, error) {
 }
 
 func (k *Kit) addArtifacts(ctx context.Context, stores *Stores) error {
-	cfg, err := k.Opener.Artifacts(stores.Stack)
+	cfg, err := k.Opener.Artifacts(ctx, stores.Stack)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ const coordinatorTag = "coordinator"
 
 // build builds the images of the steps and of the coordinator at once, and returns the coordinator's.
 func (l *launch) build(ctx context.Context) (coordinator string, err error) {
-	builder, repository, err := l.Opener.Images(l.stack)
+	builder, repository, err := l.Opener.Images(ctx, l.stack)
 	if err != nil {
 		return "", err
 	}

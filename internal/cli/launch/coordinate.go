@@ -61,7 +61,7 @@ func coordinate(ctx context.Context, k *kit.Kit) (err error) {
 }
 
 func openParts(ctx context.Context, k *kit.Kit, in flavor.Coordinator, s stack.Resolved) (parts run.Components, closeAll func() error, err error) {
-	store, err := k.Opener.Artifacts(s)
+	store, err := k.Opener.Artifacts(ctx, s)
 	if err != nil {
 		return parts, nil, err
 	}

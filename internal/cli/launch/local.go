@@ -18,7 +18,7 @@ func (l *launch) runLocal(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	orchestrator, err := l.Opener.Local(l.stack, flavor.Process{
+	orchestrator, err := l.Opener.Local(ctx, l.stack, flavor.Process{
 		Launcher: path, Dir: filepath.Join(os.TempDir(), "proa-local"), Access: step.Access{APIVersion: spec.APIVersion, Store: l.store},
 	})
 	if err != nil {

@@ -86,7 +86,7 @@ func (l *launch) execute(ctx context.Context) error {
 
 // open reaches the components, all at once, and checks that they can be used.
 func (l *launch) open(ctx context.Context) (err error) {
-	if l.store, err = l.Opener.Artifacts(l.stack); err != nil {
+	if l.store, err = l.Opener.Artifacts(ctx, l.stack); err != nil {
 		return err
 	}
 	stage := l.view.Stage("stack")

@@ -139,7 +139,7 @@ func (n noun) checkOrchestrator(ctx context.Context, r stack.Resolved) error {
 }
 
 func (n noun) checkArtifacts(ctx context.Context, r stack.Resolved) (err error) {
-	cfg, err := n.Opener.Artifacts(r)
+	cfg, err := n.Opener.Artifacts(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (n noun) checkMetadata(ctx context.Context, r stack.Resolved) (err error) {
 }
 
 func (n noun) checkRegistry(ctx context.Context, r stack.Resolved) error {
-	builder, repository, err := n.Opener.Images(r)
+	builder, repository, err := n.Opener.Images(ctx, r)
 	if err != nil {
 		return err
 	}

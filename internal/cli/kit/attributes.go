@@ -1,4 +1,4 @@
-package component
+package kit
 
 import (
 	"fmt"
@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// parse separates a command's own flags from a component's attributes, which are any other --key=value or --key value.
+// ParseAttributes separates a command's own flags from attributes, which are any other --key=value or --key value.
 // The command has its flag parsing disabled. done is true if help was asked for and given.
-func parse(cmd *cobra.Command, args []string) (positional []string, attributes map[string]string, done bool, err error) {
+func ParseAttributes(cmd *cobra.Command, args []string) (positional []string, attributes map[string]string, done bool, err error) {
 	cmd.InheritedFlags() // merges the root's flags
 	flags := cmd.Flags()
 	rest, attributes, err := split(flags, args)
@@ -53,7 +53,6 @@ func split(flags *pflag.FlagSet, args []string) (rest []string, attributes map[s
 				value = args[i]
 			}
 		}
-		key = strings.ReplaceAll(key, "-", "_")
 		if _, twice := attributes[key]; twice {
 			return nil, nil, fault.New(fault.Usage, "", "--%s is given twice", key)
 		}
@@ -77,15 +76,15 @@ func takesNext(flags *pflag.FlagSet, arg string) bool {
 	return flag != nil && flag.NoOptDefVal == ""
 }
 
-// expand replaces the value @PATH by the content of that file, and @- by the standard input, so that no secret has to
+// Expand replaces the value @PATH by the content of that file, and @- by the standard input, so that no secret has to
 // stand on a command line. @@ stands for one @.
-func (n noun) expand(attributes map[string]string) error {
+func (k *Kit) Expand(attributes map[string]string) error {
 	for key, value := range attributes {
 		switch {
 		case strings.HasPrefix(value, "@@"):
 			attributes[key] = value[1:]
 		case strings.HasPrefix(value, "@"):
-			content, err := n.content(value[1:])
+			content, err := k.content(value[1:])
 			if err != nil {
 				return fault.New(fault.Usage, fmt.Sprintf("write --%s=@@... if the value begins with @", key), "--%s: %w", key, err)
 			}
@@ -95,12 +94,12 @@ func (n noun) expand(attributes map[string]string) error {
 	return nil
 }
 
-func (n noun) content(path string) ([]byte, error) {
+func (k *Kit) content(path string) ([]byte, error) {
 	if path == "-" {
-		return io.ReadAll(n.In)
+		return io.ReadAll(k.In)
 	}
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(n.Dir, path)
+		path = filepath.Join(k.Dir, path)
 	}
 	return os.ReadFile(path)
 }

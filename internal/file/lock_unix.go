@@ -1,14 +1,14 @@
 //go:build unix
 
-package stack
+package file
 
 import (
 	"os"
 	"syscall"
 )
 
-// lock takes an exclusive lock on a file, waiting for it. The system frees it when the process ends.
-func lock(path string) (unlock func(), err error) {
+// Lock takes an exclusive lock on a file, waiting for it. The system frees it when the process ends.
+func Lock(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
