@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/proa-ml/proa/internal/strict"
@@ -25,12 +26,40 @@ func document(path string, data []byte, known fields) error {
 		return nil
 	}
 	if err == nil {
+		// The version goes first: a later one may have keys that are unknown here.
+		if node := child(root.Content[0], "apiVersion"); node != nil && newer(node.Value) {
+			return Mistake("update proa, or choose another folder with PROA_CONFIG_DIR",
+				"%s: line %d: a newer proa wrote this file: its version is %s, and this proa knows %s", path, node.Line, node.Value, apiVersion)
+		}
 		err = mapping(root.Content[0], known)
 	}
 	if err != nil {
 		return Mistake("correct the file, or move it away to start anew", "%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	return nil
+}
+
+// child returns the value of a key; nil if there is none.
+func child(node *yaml.Node, key string) *yaml.Node {
+	if node.Kind != yaml.MappingNode {
+		return nil
+	}
+	if at, ok := index(node)[key]; ok {
+		return node.Content[at+1]
+	}
+	return nil
+}
+
+// newer says that a version of the files came after ours.
+func newer(version string) bool {
+	number := func(v string) int {
+		n, err := strconv.Atoi(strings.TrimPrefix(v, "proa/v"))
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	return strings.HasPrefix(version, "proa/v") && number(version) > number(apiVersion)
 }
 
 func mapping(node *yaml.Node, known fields) error {

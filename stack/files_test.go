@@ -111,7 +111,8 @@ func TestStrictDecoding(t *testing.T) {
 		"unknown kind":      {"components:\n  orchestrators: {}\n", `line 2: unknown key "orchestrators"; did you mean "orchestrator"?`},
 		"unknown attribute": {"components:\n  orchestrator:\n    o:\n      flavour: local\n", `line 4: unknown key "flavour"; did you mean "flavor"?`},
 		"twice":             {"active: a\nactive: b\n", `line 2: key "active" occurs twice`},
-		"other version":     {"apiVersion: proa/v9\n", `line 1: apiVersion "proa/v9" is not known`},
+		"newer version":     {"actve: x\napiVersion: proa/v9\n", `line 2: a newer proa wrote this file: its version is proa/v9, and this proa knows proa/v1`},
+		"other version":     {"apiVersion: v1\n", `line 1: apiVersion "v1" is not known`},
 		"not a mapping":     {"stacks: [1]\n", `line 1: expected a mapping`},
 		"not YAML":          {"a: [\n", `line 1`},
 		"built in":          {"stacks:\n  default: {orchestrator: default}\n", `line 2: the stack "default" is built in`},
@@ -162,4 +163,29 @@ func ExampleConfig_Resolve() {
 	resolved, err := config.Resolve(config.Active())
 	fmt.Println(resolved.Name, resolved.Components[MetadataStore].Flavor, err)
 	// Output: default sqlite <nil>
+}
+
+// TestFileCutInTheMiddle cuts a file at every byte: what is left is read or refused with its path, and never panics.
+func TestFileCutInTheMiddle(t *testing.T) {
+	files := Files{Dir: t.TempDir(), BuiltIn: builtIn()}
+	for i := range commented {
+		if err := os.WriteFile(files.Path(), []byte(commented[:i]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := files.Load(); err != nil && !strings.Contains(err.Error(), files.Path()+": line ") {
+			t.Fatalf("cut after %d bytes: the error doesn't name the file and the line: %v", i, err)
+		}
+	}
+}
+
+func TestUnreadableFile(t *testing.T) {
+	files := Files{Dir: t.TempDir(), BuiltIn: builtIn()}
+	if err := os.Mkdir(files.Path(), 0o700); err != nil { // a mode would not keep root out
+		t.Fatal(err)
+	}
+	for _, err := range []error{files.Update(func(*Config) error { return nil }), func() error { _, err := files.Load(); return err }()} {
+		if err == nil || !strings.Contains(err.Error(), files.Path()) {
+			t.Errorf("got %v", err)
+		}
+	}
 }

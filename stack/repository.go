@@ -2,12 +2,12 @@ package stack
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/proa-ml/proa/internal/file"
-	"go.yaml.in/yaml/v3"
 )
 
 // RepositoryDir is the folder that marks the root of a repository. It keeps the repository's own active stack.
@@ -58,14 +58,21 @@ func (r Repository) Active() (string, error) {
 	return active, err
 }
 
-// SetActive makes a stack the repository's active one.
+// SetActive makes a stack the repository's active one. Comments in its file stay.
 func (r Repository) SetActive(name string) error {
-	data, err := yaml.Marshal(struct {
+	old, err := os.ReadFile(r.path())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Mistake("check the file's owner and mode", "reading the repository's config: %v", err)
+	}
+	data, err := rewrite(old, struct {
 		APIVersion string `yaml:"apiVersion"`
 		Active     string `yaml:"active"`
 	}{apiVersion, name})
 	if err != nil {
-		return err
+		return fmt.Errorf("encoding the repository's config %s: %w", r.path(), err)
 	}
-	return file.Replace(r.path(), data)
+	if err := file.Replace(r.path(), data); err != nil {
+		return Mistake("make the folder writable, or set the stack for the user: `proa stack set "+name+" --global`", "%v", err)
+	}
+	return nil
 }

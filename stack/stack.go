@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Kind is a kind of component.
@@ -45,11 +46,13 @@ func (k Kind) Plural() string {
 }
 
 // Article is the kind as prose with its article: "an artifact store".
-func (k Kind) Article() string {
-	if strings.ContainsRune("aeiou", rune(k[0])) {
-		return "an " + k.Words()
+func (k Kind) Article() string { return article(k.Words()) }
+
+func article(words string) string {
+	if words != "" && strings.ContainsRune("aeiou", rune(words[0])) {
+		return "an " + words
 	}
-	return "a " + k.Words()
+	return "a " + words
 }
 
 // Component is one registered component. Attributes are texts; the flavor's schema gives them types and meaning.
@@ -100,21 +103,30 @@ func Mistake(hint, format string, args ...any) *Error {
 	return &Error{Text: fmt.Sprintf(format, args...), Hint: hint}
 }
 
-// CheckName says what is wrong with the name of a stack or a component.
+// longestName is how many characters a name may have.
+const longestName = 128
+
+// CheckName says what is wrong with the name of a stack or a component; what is "stack" or the kind in words.
 func CheckName(what, name string) error {
+	shown := name
+	if utf8.RuneCountInString(name) > longestName {
+		shown = string([]rune(name)[:20]) + "..."
+	}
 	bad := func(why string) error {
 		return Mistake("use letters, digits, '-', '_' or '.', such as my-"+strings.ReplaceAll(what, " ", "-"),
-			"%q can't be the name of a %s: %s", name, what, why)
+			"%q can't be the name of %s: %s", shown, article(what), why)
 	}
 	switch {
 	case name == "":
 		return bad("it is empty")
-	case len(name) > 128:
-		return bad("it is longer than 128 bytes")
+	case shown != name:
+		return bad(fmt.Sprintf("it is longer than %d characters", longestName))
+	case !utf8.ValidString(name):
+		return bad("it is not UTF-8")
 	case strings.HasPrefix(name, "-"):
 		return bad("it begins with a dash")
-	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '/' }):
-		return bad("it holds a space, a slash or a control character")
+	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) || r == '/' || r == '\\' }):
+		return bad("it holds a space, a slash or an invisible character")
 	}
 	return nil
 }

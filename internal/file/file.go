@@ -8,8 +8,12 @@ import (
 	"path/filepath"
 )
 
-// Replace replaces a file at once: a reader sees the old content or the new, never a part. Only the user may read it.
+// Replace replaces a file at once: a reader sees the old content or the new, never a part. Only the user may read it. A link
+// stays one, such as to a file that is kept under version control elsewhere.
 func Replace(path string, data []byte) (err error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
 	temp, err := os.CreateTemp(filepath.Dir(path), ".tmp-*") // made with mode 0600
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
