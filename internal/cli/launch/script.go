@@ -15,37 +15,15 @@ import (
 
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/internal/cli/pyenv"
 )
-
-// python finds the interpreter: PROA_PYTHON, that of the active virtual environment, or the first on the PATH.
-func python(k *kit.Kit) (string, error) {
-	if given := k.Env("PROA_PYTHON"); given != "" {
-		path, err := exec.LookPath(given)
-		if err != nil {
-			return "", fault.New(fault.Usage, "set PROA_PYTHON to a Python interpreter, or unset it", "PROA_PYTHON is %q, which is no program", given)
-		}
-		return path, nil
-	}
-	if venv := k.Env("VIRTUAL_ENV"); venv != "" {
-		path := filepath.Join(venv, "bin", "python")
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
-		}
-	}
-	for _, name := range []string{"python3", "python"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", fault.New(fault.Configuration, "install Python, activate a virtual environment, or set PROA_PYTHON", "there is no Python: neither python3 nor python is on the PATH")
-}
 
 // runScript replaces this process by Python, so that the script has the terminal, the signals and the exit code.
 func runScript(k *kit.Kit, args []string) error {
 	if _, err := os.Stat(inDir(k, args[0])); err != nil {
 		return fault.New(fault.Usage, "usage: proa run FILE [ARGUMENTS]", "there is no script %s", args[0])
 	}
-	interpreter, err := python(k)
+	interpreter, err := pyenv.Find(k)
 	if err != nil {
 		return err
 	}
@@ -69,7 +47,7 @@ func specOf(ctx context.Context, k *kit.Kit, args []string) ([]byte, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fault.New(fault.Usage, "", "there is no script %s", args[0])
 	}
-	interpreter, err := python(k)
+	interpreter, err := pyenv.Find(k)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/proa-ml/proa/flavor"
 	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/internal/cli/pyenv"
 	"github.com/proa-ml/proa/plan"
 	"github.com/proa-ml/proa/spec"
 	"github.com/proa-ml/proa/stack"
@@ -57,7 +58,7 @@ func target(k *kit.Kit, s stack.Resolved, p *spec.Pipeline) (plan.Target, error)
 	}
 	interpreter := p.Source.Interpreter
 	if interpreter == "" {
-		found, err := python(k)
+		found, err := pyenv.Find(k)
 		if err != nil {
 			return plan.Target{}, err
 		}

@@ -1,0 +1,124 @@
+// Package check opens the components of a stack and says of each whether it can be used, and how to mend it if not.
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/proa-ml/proa/artifact"
+	imagedriver "github.com/proa-ml/proa/image/driver"
+	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/metadata/driver"
+	"github.com/proa-ml/proa/stack"
+	"golang.org/x/sync/errgroup"
+)
+
+// limit is how long a component may take to answer.
+const limit = 20 * time.Second
+
+// Checked is what came of checking one component.
+type Checked struct {
+	Kind stack.Kind `json:"kind"`
+	Name string     `json:"name"`
+	OK   bool       `json:"ok"`
+	// Problem says what is wrong, and Fix what to do.
+	Problem string `json:"problem,omitempty"`
+	Fix     string `json:"fix,omitempty"`
+	err     error
+}
+
+// Code is the exit code that stands for what is wrong.
+func (c Checked) Code() fault.Code { return fault.CodeOf(c.err) }
+
+type checker struct{ *kit.Kit }
+
+// Stack opens all components of a stack at once.
+func Stack(ctx context.Context, k *kit.Kit, r stack.Resolved) []Checked {
+	n := checker{k}
+	checks := map[stack.Kind]func(context.Context, stack.Resolved) error{
+		stack.Orchestrator: n.checkOrchestrator, stack.ArtifactStore: n.checkArtifacts,
+		stack.MetadataStore: n.checkMetadata, stack.ContainerRegistry: n.checkRegistry,
+	}
+	var all []Checked
+	for _, kind := range stack.Kinds() {
+		if c, ok := r.Components[kind]; ok && checks[kind] != nil {
+			all = append(all, Checked{Kind: kind, Name: c.Name})
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var group errgroup.Group
+	for i := range all {
+		group.Go(func() error {
+			c := &all[i]
+			c.judge(checks[c.Kind](ctx, r))
+			return nil
+		})
+	}
+	_ = group.Wait()
+	return slices.Clip(all)
+}
+
+// judge turns an error into what is wrong and what to do.
+func (c *Checked) judge(err error) {
+	c.err, c.OK = err, err == nil
+	if c.OK {
+		return
+	}
+	c.Problem = err.Error()
+	c.Fix = fmt.Sprintf("proa %s update %s --key=value", c.Kind, c.Name)
+	var mistake *stack.Error
+	if errors.As(err, &mistake) && mistake.Hint != "" {
+		c.Fix = mistake.Hint
+	}
+}
+
+func (n checker) checkOrchestrator(ctx context.Context, r stack.Resolved) error {
+	place := n.Catalogue.Place(r)
+	if !n.Catalogue.Remote(place) {
+		return nil
+	}
+	remote, err := n.Opener.Remote(place)
+	if err != nil {
+		return err
+	}
+	return remote.Check(ctx)
+}
+
+func (n checker) checkArtifacts(ctx context.Context, r stack.Resolved) (err error) {
+	cfg, err := n.Opener.Artifacts(ctx, r)
+	if err != nil {
+		return err
+	}
+	store, err := artifact.Open(ctx, cfg, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	return store.Check(ctx)
+}
+
+func (n checker) checkMetadata(ctx context.Context, r stack.Resolved) (err error) {
+	store, err := n.Opener.Metadata(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	_, err = store.Runs(ctx, driver.Query{Limit: 1})
+	return err
+}
+
+func (n checker) checkRegistry(ctx context.Context, r stack.Resolved) error {
+	builder, repository, err := n.Opener.Images(ctx, r)
+	if err != nil {
+		return err
+	}
+	if checker, ok := builder.(imagedriver.Checker); ok {
+		return checker.Check(ctx, repository)
+	}
+	return nil
+}
