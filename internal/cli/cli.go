@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/proa-ml/proa/internal/cli/absent"
 	"github.com/proa-ml/proa/internal/cli/artifacts"
 	"github.com/proa-ml/proa/internal/cli/component"
 	"github.com/proa-ml/proa/internal/cli/fault"
@@ -67,6 +68,7 @@ func newRoot(k *kit.Kit) *cobra.Command {
 	})
 	root.AddCommand(setup.NewInit(k), setup.NewVersion(k), setup.NewIntegration(k), stacks.New(k),
 		launch.NewRun(k), launch.NewSpec(k), launch.NewPlan(k), launch.NewCoordinate(k), runs.New(k), artifacts.New(k))
+	root.AddCommand(absent.New()...)
 	for _, kind := range stack.Kinds() {
 		root.AddCommand(component.New(k, kind))
 	}
