@@ -73,6 +73,21 @@ type Flavor struct {
 // Catalogue is the list of all flavors.
 type Catalogue []Flavor
 
+// With returns the catalogue with more flavors.
+func (c Catalogue) With(more ...Flavor) (Catalogue, error) {
+	all := slices.Clone(c)
+	for _, f := range more {
+		if _, err := all.Find(f.Kind, f.Name); err == nil {
+			return nil, fmt.Errorf("%s of flavor %q is there already: give yours another name", f.Kind.Article(), f.Name)
+		}
+		if f.Name == "" || !slices.Contains(stack.Kinds(), f.Kind) {
+			return nil, fmt.Errorf("the flavor %q is of no kind that there is (%q)", f.Name, f.Kind)
+		}
+		all = append(all, f)
+	}
+	return all, nil
+}
+
 // Kind returns the flavors of a kind.
 func (c Catalogue) Kind(kind stack.Kind) []Flavor {
 	return slices.DeleteFunc(slices.Clone(c), func(f Flavor) bool { return f.Kind != kind })

@@ -5,12 +5,13 @@ import (
 	"os"
 	"testing"
 
+	"github.com/proa-ml/proa/command"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"proa": func() { os.Exit(run(context.Background())) },
+		"proa": func() { os.Exit(command.Main(context.Background(), nil)) },
 	})
 }
 

@@ -8,18 +8,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/proa-ml/proa/internal/cli"
+	"github.com/proa-ml/proa/command"
 )
 
 var update = flag.Bool("update", false, "write docs/cli and docs/flavors from the commands and the schemas")
 
 // TestEveryCommandHasAnExample walks the tree: help without an example leaves a user to guess.
 func TestEveryCommandHasAnExample(t *testing.T) {
-	k, err := newKit()
+	missing, err := command.WithoutExample(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range cli.WithoutExample(k) {
+	for _, path := range missing {
 		t.Errorf("the help of `%s` shows no example", path)
 	}
 }
@@ -27,11 +27,10 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 // TestReference holds docs/cli and docs/flavors to what the program says of itself.
 func TestReference(t *testing.T) {
 	t.Setenv("HOME", "/home/you")
-	k, err := newKit()
+	pages, err := command.Reference(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages := cli.Reference(k)
 	for _, folder := range []string{"cli", "flavors"} {
 		files, err := filepath.Glob(filepath.Join("../../docs", folder, "*.md"))
 		if err != nil {

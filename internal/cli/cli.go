@@ -27,6 +27,8 @@ var Version = "0.0.0-dev"
 
 // Main runs the command that args name and returns the exit code.
 func Main(ctx context.Context, k *kit.Kit, args []string) int {
+	ctx, stop := k.EndAtInterrupt(ctx)
+	defer stop()
 	root := newRoot(k)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -21,8 +21,10 @@ import (
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
-	// OutTerminal and ErrTerminal say whether a person looks at the stream through a terminal.
-	OutTerminal, ErrTerminal bool
+	// InTerminal, OutTerminal and ErrTerminal say whether a person is at the stream, through a terminal.
+	InTerminal, OutTerminal, ErrTerminal bool
+	// Hide keeps what is typed from appearing on the terminal, until show is called.
+	Hide func() (show func(), err error)
 	// Size is the terminal's size; nil means unbounded.
 	Size func() (columns, rows int)
 }
@@ -41,8 +43,12 @@ type Kit struct {
 	Files           stack.Files
 	Catalogue       flavor.Catalogue
 	Opener          flavor.Opener
-	// Interrupts receives every Ctrl-C and SIGTERM. Commands that end in their own way listen to it; the others end by ctx.
+	// Interrupts receives every Ctrl-C and SIGTERM, and Release gives them their usual effect back. Commands end by their
+	// ctx; those that end in their own way call TakeInterrupts.
 	Interrupts <-chan os.Signal
+	Release    func()
+	// leave makes what ends the ctx stop listening to Interrupts.
+	leave func()
 	// Exec replaces this process by another program.
 	Exec func(program string, argv, environ []string) error
 	// TrustRoots makes the process trust the usual authorities where the system has no list of its own, as in an image

@@ -28,7 +28,7 @@ func NewCoordinate(k *kit.Kit) *cobra.Command {
 	return &cobra.Command{
 		Use: "coordinate", Hidden: true, Short: "Drive a run from within the cluster", Args: kit.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			interrupt := watchInterrupts(cmd.Context(), k.Interrupts)
+			interrupt := watchInterrupts(cmd.Context(), k.TakeInterrupts())
 			defer interrupt.stop()
 			return coordinate(interrupt.first, k)
 		},

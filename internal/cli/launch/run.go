@@ -63,7 +63,7 @@ func runSpec(ctx context.Context, k *kit.Kit, specFile, resultFile string) (err 
 	}
 	l.view = k.View()
 	defer l.view.Close()
-	l.interrupt = watchInterrupts(ctx, k.Interrupts)
+	l.interrupt = watchInterrupts(ctx, k.TakeInterrupts())
 	defer l.interrupt.stop()
 	l.view.Say(fmt.Sprintf("Using stack '%s' to run pipeline '%s'", l.stack.Name, l.pipeline.Name))
 	err = l.execute(l.interrupt.last)

@@ -23,8 +23,7 @@ func (n noun) cancelCommand() *cobra.Command {
 		Example: "  proa runs cancel RUN",
 		Use:     "cancel RUN", Short: "Cancel a run and wait until it has ended", Args: kit.Args(1, 1), ValidArgsFunction: n.completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			ctx, cancel := signalled(cmd.Context(), n.Kit)
-			defer cancel()
+			ctx := cmd.Context()
 			stores, err := n.OpenStores(ctx)
 			if err != nil {
 				return err
@@ -103,17 +102,4 @@ func awaitEnd(ctx context.Context, m driver.Reader, id string, wait time.Duratio
 		case <-ticker.C:
 		}
 	}
-}
-
-// signalled returns a context that ends at an interrupt.
-func signalled(ctx context.Context, k *kit.Kit) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	go func() {
-		select {
-		case <-k.Interrupts:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, cancel
 }
