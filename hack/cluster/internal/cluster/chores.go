@@ -18,6 +18,12 @@ const (
 	pauseTag        = "3"
 )
 
+// The image of a database server for pods in the registry.
+const (
+	mariadbRepository = "mariadb"
+	mariadbTag        = "debian"
+)
+
 // chores are what is to be done beside starting servers. Each of them does nothing when it was done before.
 func (c *Cluster) chores(f facts, p parts) []task {
 	return []task{
@@ -47,6 +53,9 @@ func (c *Cluster) pushImages(ctx context.Context, f facts, p parts) error {
 	if err := registry.Push(ctx, p.pause, pauseRepository, pauseTag); err != nil {
 		return err
 	}
+	if err := registry.Push(ctx, p.mariadb, mariadbRepository, mariadbTag); err != nil {
+		return err
+	}
 	for _, repository := range []string{"python", "library/python"} {
 		if err := registry.Push(ctx, p.python, repository, pythonTag(f)); err != nil {
 			return err
@@ -63,4 +72,8 @@ func pythonTag(f facts) string {
 
 func (c *Cluster) pythonImage(f facts) string {
 	return fmt.Sprintf("%s/python:%s", c.address(f, registryPort), pythonTag(f))
+}
+
+func (c *Cluster) mariadbImage(f facts) string {
+	return fmt.Sprintf("%s/%s:%s", c.address(f, registryPort), mariadbRepository, mariadbTag)
 }

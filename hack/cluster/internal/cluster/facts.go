@@ -46,6 +46,7 @@ type facts struct {
 	MySQLPassword string            `json:"mysqlPassword"`
 	Version       string            `json:"version"` // of the components
 	Python        string            `json:"python"`  // version in the base image
+	Volumes       string            `json:"volumes"` // the binary of the server of volumes
 	Kernel        map[string]string `json:"kernel"`  // settings of the machine as they were before
 	Boot          string            `json:"boot"`    // the machine's boot in which the data was last in use
 	Complete      bool              `json:"complete"`

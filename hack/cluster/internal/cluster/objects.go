@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"context"
+
+	"github.com/proa-ml/proa/hack/cluster/internal/volumes"
 )
 
 // dnsUser is who the DNS server is to the API server.
@@ -10,7 +12,8 @@ const dnsUser = "proa-cluster-dns"
 // An object is a Kubernetes object as JSON has it.
 type object = map[string]any
 
-// applyObjects makes the objects that a new cluster lacks: the DNS server's rights, and the service through which pods reach it.
+// applyObjects makes the objects that a new cluster lacks: the DNS server's rights, the service through which pods reach
+// it, and the storage class.
 func (c *Cluster) applyObjects(ctx context.Context, f facts) error {
 	client, err := c.client(f)
 	if err != nil {
@@ -26,7 +29,7 @@ func (c *Cluster) applyObjects(ctx context.Context, f facts) error {
 
 type placed struct {
 	collection, name string
-	content          object
+	content          any
 }
 
 func clusterObjects(node string) []placed {
@@ -35,6 +38,7 @@ func clusterObjects(node string) []placed {
 		system = "kube-system"
 	)
 	return []placed{
+		{"/apis/storage.k8s.io/v1/storageclasses", volumes.Class, volumes.StorageClass()},
 		{rbac + "/clusterroles", dnsUser, object{
 			"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": object{"name": dnsUser},
 			"rules": []object{

@@ -20,6 +20,8 @@ type parts struct {
 	python     string
 	pythonIs   string // its version
 	database   string
+	mariadb    string // the image for pods
+	volumes    string
 }
 
 // prepare installs, builds and downloads what is not there yet.
@@ -49,6 +51,15 @@ func (c *Cluster) prepare(ctx context.Context) (parts, error) {
 			p.python, p.pythonIs, err = c.cache.Python(ctx, apt)
 			return err
 		})},
+		// apt-get bears no second one beside it.
+		{name: "mariadb", needs: []string{"python"}, run: c.saying("MariaDB image", func(ctx context.Context) (err error) {
+			p.mariadb, err = c.cache.MariaDB(ctx, apt)
+			return err
+		})},
+		{name: "volumes", run: func(ctx context.Context) (err error) {
+			p.volumes, err = c.cache.Volumes(ctx, source)
+			return err
+		}},
 		{name: "database", run: func(ctx context.Context) (err error) {
 			p.database, err = c.cache.Database(ctx)
 			return err
@@ -86,8 +97,23 @@ func (c *Cluster) installBinaries(p parts) error {
 			return fmt.Errorf("linking %s: %w", link, err)
 		}
 	}
-	return c.removeOldBinaries(to)
+	if err := c.removeOldBinaries(to); err != nil {
+		return err
+	}
+	return c.installVolumes(p)
 }
+
+// installVolumes puts the server of volumes beside them, and leaves a running one's file alone.
+func (c *Cluster) installVolumes(p parts) error {
+	to := c.state.bin(volumesBinary(p.volumes))
+	if _, err := os.Stat(to); err == nil {
+		return nil
+	}
+	return linkOrCopy(filepath.Join(p.volumes, "volumes"), to)
+}
+
+// volumesBinary names the server of volumes by what it was built from.
+func volumesBinary(built string) string { return filepath.Base(built) }
 
 func linkOrCopy(from, to string) error {
 	if os.Link(from, to) == nil {

@@ -76,6 +76,9 @@ func (c *Cluster) nodeServers(f facts) []server {
 			command: []string{s.bin("kube-proxy"), "--config=" + s.config("proxy.yaml")}},
 		{name: "dns", needs: []string{"objects"}, config: []string{s.kubeconfig("dns")}, nice: 3,
 			command: []string{s.bin("dns"), "-kubeconfig", s.kubeconfig("dns"), "-listen", c.address(f, dnsPort)}},
+		{name: "volumes", needs: []string{"objects"}, nice: 3,
+			command: []string{s.bin(f.Volumes), "-server", apiURL(f, s), "-authority", s.pki("ca.crt"), "-certificate", s.pki("admin.crt"),
+				"-key", s.pki("admin.key"), "-dir", s.data("volumes"), "-node", nodeName}},
 	}
 }
 

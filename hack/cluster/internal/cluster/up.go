@@ -28,7 +28,7 @@ func (c *Cluster) Up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.Version, f.Python = made.components.Version, made.pythonIs
+	f.Version, f.Python, f.Volumes = made.components.Version, made.pythonIs, volumesBinary(made.volumes)
 	if err := writeFacts(c.state, f); err != nil {
 		return err
 	}

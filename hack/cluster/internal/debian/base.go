@@ -13,55 +13,45 @@ import (
 	"strings"
 )
 
-// A Base is a root directory with Python in it.
-type Base struct {
-	Root    string
-	Version string // of Python: 3.11.2
-}
-
-// basePackages returns what the image is made of; apt-get adds what they depend on. Python is the whole standard library, and the
-// two libraries are what the wheels of numpy and its like expect of a system.
+// basePackages returns what every image is made of; apt-get adds what they depend on.
 func basePackages() []string {
 	return []string{"base-files", "bash", "dash", "coreutils", "findutils", "grep", "sed", "libc-bin", "tzdata", "netbase",
-		"ca-certificates", "libstdc++6", "libgcc-s1", "python3", "python3-distutils"}
+		"ca-certificates", "libstdc++6", "libgcc-s1"}
 }
 
-// BaseRecipe is a text that changes when the image does.
-func BaseRecipe() string {
+// recipe is a text that changes when an image does.
+func recipe(version string, packages ...string) string {
 	release, _ := os.ReadFile("/etc/os-release") // without one the recipe is the packages alone
-	return "recipe 1\n" + strings.Join(basePackages(), " ") + "\n" + string(release)
+	return version + "\n" + strings.Join(packages, " ") + "\n" + string(release)
 }
 
-// NewBase makes the root of the base image in the directory work, which must be empty.
-func (a *Apt) NewBase(ctx context.Context, work string) (Base, error) {
+// newRoot makes the root of an image in the directory work, which must be empty. It is made of the base packages and of those given,
+// and, where the release has them, of the optional ones.
+func (a *Apt) newRoot(ctx context.Context, work string, packages, optional []string) (string, error) {
 	if _, err := exec.LookPath("apt-get"); err != nil {
-		return Base{}, errors.New("the Python base image is made of Debian packages, and there is no apt-get here")
+		return "", errors.New("images are made of Debian packages, and there is no apt-get here")
 	}
-	packages, err := a.download(ctx, work)
+	archives, err := a.download(ctx, work, append(basePackages(), packages...), optional)
 	if err != nil {
-		return Base{}, fmt.Errorf("downloading the packages of the base image: %w", err)
+		return "", fmt.Errorf("downloading the packages of the image: %w", err)
 	}
 	root := filepath.Join(work, "root")
 	if err := skeleton(root); err != nil {
-		return Base{}, fmt.Errorf("making the root of the base image: %w", err)
+		return "", fmt.Errorf("making the root of the image: %w", err)
 	}
-	for _, path := range packages {
+	for _, path := range archives {
 		if err := unpack(ctx, path, root); err != nil {
-			return Base{}, fmt.Errorf("unpacking the base image: %w", err)
+			return "", fmt.Errorf("unpacking the image: %w", err)
 		}
 	}
 	if err := finish(root); err != nil {
-		return Base{}, fmt.Errorf("finishing the base image: %w", err)
+		return "", fmt.Errorf("finishing the image: %w", err)
 	}
-	version, err := compile(ctx, root)
-	if err != nil {
-		return Base{}, fmt.Errorf("compiling Python's standard library in the base image: %w", err)
-	}
-	return Base{Root: root, Version: version}, nil
+	return root, nil
 }
 
 // download fetches the packages and their dependencies, as if nothing were installed.
-func (a *Apt) download(ctx context.Context, work string) ([]string, error) {
+func (a *Apt) download(ctx context.Context, work string, packages, optional []string) ([]string, error) {
 	status, archives := filepath.Join(work, "status"), filepath.Join(work, "archives")
 	if err := os.MkdirAll(filepath.Join(archives, "partial"), 0o755); err != nil {
 		return nil, err
@@ -71,12 +61,10 @@ func (a *Apt) download(ctx context.Context, work string) ([]string, error) {
 	}
 	args := []string{"-y", "-qq", "--no-install-recommends", "--download-only", "-o", "APT::Sandbox::User=root",
 		"-o", "Dir::State::status=" + status, "-o", "Dir::Cache::archives=" + archives + "/", "install"}
-	wanted := basePackages()
-	err := a.get(ctx, append(args, wanted...)...)
-	if err != nil {
-		// Python 3.12 and later have no distutils.
-		wanted = slices.DeleteFunc(wanted, func(name string) bool { return name == "python3-distutils" })
-		err = a.get(ctx, append(args, wanted...)...)
+	args = append(args, packages...)
+	err := a.get(ctx, append(slices.Clone(args), optional...)...)
+	if err != nil && len(optional) > 0 {
+		err = a.get(ctx, args...)
 	}
 	if err != nil {
 		return nil, err
@@ -136,15 +124,6 @@ func finish(root string) error {
 			return err
 		}
 	}
-	for _, name := range []string{"usr/bin/python", "usr/local/bin/python", "usr/local/bin/python3"} {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		if err := os.Symlink("/usr/bin/python3", path); err != nil {
-			return err
-		}
-	}
 	return openDirectories(root)
 }
 
@@ -178,18 +157,4 @@ func bundle(dir string) ([]byte, error) {
 		all.WriteByte('\n')
 	}
 	return all.Bytes(), nil
-}
-
-// compile writes the byte code of the standard library, which an installed Debian has too, and returns Python's version.
-// The byte code is not checked against the sources' times, since an image's times mean nothing.
-func compile(ctx context.Context, root string) (version string, err error) {
-	const script = `import compileall, os, platform, sys
-from py_compile import PycInvalidationMode as Mode
-compileall.compile_dir(os.path.dirname(os.__file__), quiet=2, invalidation_mode=Mode.UNCHECKED_HASH)
-print(platform.python_version())`
-	output, err := exec.CommandContext(ctx, "chroot", root, "/usr/bin/python3", "-c", script).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, bytes.TrimSpace(output))
-	}
-	return strings.TrimSpace(string(output)), nil
 }

@@ -11,6 +11,7 @@ import (
 
 // A Config is what a container of the image runs by default, as the image's config names it.
 type Config struct {
+	User       string   `json:"User,omitempty"`
 	Env        []string `json:"Env,omitempty"`
 	Entrypoint []string `json:"Entrypoint,omitempty"`
 	Cmd        []string `json:"Cmd,omitempty"`
