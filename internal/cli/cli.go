@@ -11,6 +11,7 @@ import (
 	"github.com/proa-ml/proa/internal/cli/artifacts"
 	"github.com/proa-ml/proa/internal/cli/component"
 	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/internal/cli/integrations"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/cli/launch"
 	"github.com/proa-ml/proa/internal/cli/reference"
@@ -68,7 +69,7 @@ func newRoot(k *kit.Kit) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fault.New(fault.Usage, fmt.Sprintf("see `%s --help`", cmd.CommandPath()), "%w", err)
 	})
-	root.AddCommand(setup.NewInit(k), setup.NewVersion(k), setup.NewIntegration(k), stacks.New(k),
+	root.AddCommand(setup.NewInit(k), setup.NewVersion(k), integrations.New(k), stacks.New(k),
 		launch.NewRun(k), launch.NewSpec(k), launch.NewPlan(k), launch.NewCoordinate(k), runs.New(k), artifacts.New(k))
 	root.AddCommand(absent.New()...)
 	for _, kind := range stack.Kinds() {

@@ -72,4 +72,3 @@ func Command(name, why string) *cobra.Command {
 		},
 	}
 }
-

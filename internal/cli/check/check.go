@@ -36,8 +36,8 @@ func (c Checked) Code() fault.Code { return fault.CodeOf(c.err) }
 
 type checker struct{ *kit.Kit }
 
-// Stack opens all components of a stack at once.
-func Stack(ctx context.Context, k *kit.Kit, r stack.Resolved) []Checked {
+// Stack opens all components of a stack at once, or only those of the given kinds.
+func Stack(ctx context.Context, k *kit.Kit, r stack.Resolved, only ...stack.Kind) []Checked {
 	n := checker{k}
 	checks := map[stack.Kind]func(context.Context, stack.Resolved) error{
 		stack.Orchestrator: n.checkOrchestrator, stack.ArtifactStore: n.checkArtifacts,
@@ -45,7 +45,7 @@ func Stack(ctx context.Context, k *kit.Kit, r stack.Resolved) []Checked {
 	}
 	var all []Checked
 	for _, kind := range stack.Kinds() {
-		if c, ok := r.Components[kind]; ok && checks[kind] != nil {
+		if c, ok := r.Components[kind]; ok && checks[kind] != nil && (len(only) == 0 || slices.Contains(only, kind)) {
 			all = append(all, Checked{Kind: kind, Name: c.Name})
 		}
 	}

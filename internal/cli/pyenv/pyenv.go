@@ -94,11 +94,7 @@ func UV(interpreter string) string {
 // which is quicker, or else of the environment's pip.
 func Pip(e Environment, verb string) []string {
 	if uv := UV(e.Interpreter); uv != "" {
-		command := []string{uv, "pip", verb, "--python", e.Interpreter}
-		if !e.Virtual {
-			command = append(command, "--system")
-		}
-		return command
+		return []string{uv, "pip", verb, "--python", e.Interpreter}
 	}
 	command := []string{e.Interpreter, "-m", "pip", verb}
 	if verb == "uninstall" {
