@@ -14,6 +14,7 @@ import (
 	"github.com/proa-ml/proa/image"
 	imagedriver "github.com/proa-ml/proa/image/driver"
 	"github.com/proa-ml/proa/image/oci"
+	"github.com/proa-ml/proa/internal/kubeconfig"
 	metadatadriver "github.com/proa-ml/proa/metadata/driver"
 	"github.com/proa-ml/proa/metadata/mysql"
 	"github.com/proa-ml/proa/metadata/sqlite"
@@ -158,7 +159,7 @@ func (o Opener) Remote(p flavor.Place) (flavor.Remote, error) {
 		return nil, stack.Mistake("", "there is no remote orchestrator of flavor %q", p.Flavor)
 	}
 	client, err := kubernetes.NewClient(
-		kubernetes.ClientConfig{Kubeconfig: kubeconfig(o.Env), Context: p.Context, Namespace: p.Namespace},
+		kubernetes.ClientConfig{Kubeconfig: kubeconfig.Files(o.Env), Context: p.Context, Namespace: p.Namespace},
 		&kubernetes.Options{Now: o.Now, Rand: o.Rand})
 	if err != nil {
 		return nil, stack.Mistake("check KUBECONFIG with `kubectl config get-contexts`", "%v", err)
@@ -168,14 +169,7 @@ func (o Opener) Remote(p flavor.Place) (flavor.Remote, error) {
 
 // Kubeconfig returns a lister of the contexts in the files that KUBECONFIG names, or in ~/.kube/config.
 func Kubeconfig(env func(string) string) Contexts {
-	return func() ([]string, string, error) { return kubernetes.Contexts(kubeconfig(env)) }
-}
-
-func kubeconfig(env func(string) string) string {
-	if paths := env("KUBECONFIG"); paths != "" {
-		return paths
-	}
-	return filepath.Join(env("HOME"), ".kube", "config")
+	return func() ([]string, string, error) { return kubeconfig.Contexts(kubeconfig.Files(env)) }
 }
 
 // cluster makes a flavor.Remote of the client's side of Kubernetes.

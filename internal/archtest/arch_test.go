@@ -24,6 +24,7 @@ var ranks = []struct {
 	{"spec", 1},
 	{"stack", 1},
 	{"internal/proc", 1},
+	{"internal/kubeconfig", 1},
 	{"integration", 1},
 	{".", 2},
 	{"step", 2},

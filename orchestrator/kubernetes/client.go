@@ -7,16 +7,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/proa-ml/proa/internal/kubeconfig"
 )
 
 // ClientConfig says which cluster, and where in it.
@@ -41,34 +39,6 @@ type Client struct {
 	logger    *slog.Logger
 }
 
-// UnknownContextError is a context that the kubeconfig doesn't have.
-type UnknownContextError struct {
-	Context string
-	Known   []string
-}
-
-func (e *UnknownContextError) Error() string {
-	known := "none at all"
-	if len(e.Known) > 0 {
-		known = strings.Join(e.Known, ", ")
-	}
-	return fmt.Sprintf("kubernetes context %q does not exist; known are: %s (see `kubectl config get-contexts`)", e.Context, known)
-}
-
-// Contexts returns the names of the contexts that a kubeconfig has, sorted, and the current one, which may be empty.
-// A kubeconfig that doesn't exist has none.
-func Contexts(kubeconfig string) (names []string, current string, err error) {
-	config, err := loadingRules(kubeconfig).Load()
-	if err != nil {
-		return nil, "", fmt.Errorf("reading the kubeconfig: %w", err)
-	}
-	for name := range config.Contexts {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names, config.CurrentContext, nil
-}
-
 // NewClient returns a client of a cluster, without contacting it.
 func NewClient(c ClientConfig, opts *Options) (*Client, error) {
 	if opts == nil {
@@ -77,7 +47,7 @@ func NewClient(c ClientConfig, opts *Options) (*Client, error) {
 	config := opts.Rest
 	if config == nil {
 		var err error
-		if config, err = restConfig(&c); err != nil {
+		if config, c.Context, err = kubeconfig.Rest(c.Kubeconfig, c.Context); err != nil {
 			return nil, err
 		}
 	}
@@ -109,36 +79,6 @@ func (c *Client) Namespace() string { return c.namespace }
 
 // Host is the API server's address, for messages.
 func (c *Client) Host() string { return c.rest.Host }
-
-func loadingRules(kubeconfig string) *clientcmd.ClientConfigLoadingRules {
-	rules := &clientcmd.ClientConfigLoadingRules{WarnIfAllMissing: false}
-	if kubeconfig == "" {
-		rules.Precedence = []string{clientcmd.RecommendedHomeFile}
-		return rules
-	}
-	rules.Precedence = filepath.SplitList(kubeconfig)
-	return rules
-}
-
-// restConfig finds the context, and notes in c which one it was.
-func restConfig(c *ClientConfig) (*rest.Config, error) {
-	known, current, err := Contexts(c.Kubeconfig)
-	if err != nil {
-		return nil, err
-	}
-	if c.Context == "" {
-		c.Context = current
-	}
-	if !slices.Contains(known, c.Context) {
-		return nil, &UnknownContextError{Context: c.Context, Known: known}
-	}
-	overrides := &clientcmd.ConfigOverrides{CurrentContext: c.Context}
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(loadingRules(c.Kubeconfig), overrides).ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("kubernetes context %q can't be used: %w", c.Context, err)
-	}
-	return config, nil
-}
 
 // Check reaches the cluster, and asks it whether the user may run there.
 func (c *Client) Check(ctx context.Context) error {

@@ -13,11 +13,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/proa-ml/proa/internal/kubeconfig"
 	"github.com/proa-ml/proa/orchestrator"
 	"github.com/proa-ml/proa/step"
 )
 
-const kubeconfig = `apiVersion: v1
+const userConfig = `apiVersion: v1
 kind: Config
 clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
 users: [{name: u, user: {token: t0ken}}]
@@ -30,26 +31,15 @@ current-context: work
 func writeKubeconfig(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "config")
-	if err := os.WriteFile(path, []byte(kubeconfig), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(userConfig), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-func TestContexts(t *testing.T) {
-	names, current, err := Contexts(writeKubeconfig(t))
-	if err != nil || current != "work" || !cmp.Equal(names, []string{"home", "work"}) {
-		t.Errorf("got %v, current %q, %v", names, current, err)
-	}
-	names, current, err = Contexts(filepath.Join(t.TempDir(), "none"))
-	if err != nil || current != "" || len(names) != 0 {
-		t.Errorf("without a file: got %v, current %q, %v", names, current, err)
-	}
-}
-
 func TestNewClientUnknownContext(t *testing.T) {
 	_, err := NewClient(ClientConfig{Kubeconfig: writeKubeconfig(t), Context: "wrok"}, nil)
-	var unknown *UnknownContextError
+	var unknown *kubeconfig.UnknownContextError
 	if !errors.As(err, &unknown) || !strings.Contains(err.Error(), "home, work") {
 		t.Errorf("got %v, want an error that lists what is known", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/proa-ml/proa/internal/kubeconfig"
 	"github.com/proa-ml/proa/orchestrator"
 	"github.com/proa-ml/proa/orchestrator/driver"
 )
@@ -87,17 +88,7 @@ func connect(config *rest.Config) (kubernetes.Interface, error) {
 			return nil, fmt.Errorf("reaching the cluster from within: %w", err)
 		}
 	}
-	config = rest.CopyConfig(config)
-	config.QPS, config.Burst = 100, 200
-	config.UserAgent = "proa"
-	config.ContentType = "application/vnd.kubernetes.protobuf"
-	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
-	config.WarningHandler = rest.NoWarnings{}
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("making a client of the cluster: %w", err)
-	}
-	return client, nil
+	return kubeconfig.Client(config)
 }
 
 func (o *Orchestrator) listen(ctx context.Context, listener net.Listener) error {

@@ -1,0 +1,94 @@
+// Package kubeconfig finds clusters: it reads the user's kubeconfig and makes clients of the contexts in it.
+package kubeconfig
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// UnknownContextError is a context that the kubeconfig doesn't have.
+type UnknownContextError struct {
+	Context string
+	Known   []string
+}
+
+func (e *UnknownContextError) Error() string {
+	known := "none at all"
+	if len(e.Known) > 0 {
+		known = strings.Join(e.Known, ", ")
+	}
+	return fmt.Sprintf("kubernetes context %q does not exist; known are: %s (see `kubectl config get-contexts`)", e.Context, known)
+}
+
+// Files returns the user's kubeconfig: the files that KUBECONFIG names, or ~/.kube/config.
+func Files(env func(string) string) string {
+	if files := env("KUBECONFIG"); files != "" {
+		return files
+	}
+	return filepath.Join(env("HOME"), ".kube", "config")
+}
+
+// Contexts returns the names of the contexts that a kubeconfig has, sorted, and the current one, which may be empty.
+// The files are separated as paths are; none means the user's own. A kubeconfig that doesn't exist has no contexts.
+func Contexts(files string) (names []string, current string, err error) {
+	config, err := loadingRules(files).Load()
+	if err != nil {
+		return nil, "", fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	for name := range config.Contexts {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names, config.CurrentContext, nil
+}
+
+func loadingRules(files string) *clientcmd.ClientConfigLoadingRules {
+	rules := &clientcmd.ClientConfigLoadingRules{WarnIfAllMissing: false}
+	if files == "" {
+		rules.Precedence = []string{clientcmd.RecommendedHomeFile}
+		return rules
+	}
+	rules.Precedence = filepath.SplitList(files)
+	return rules
+}
+
+// Rest returns how to reach the cluster of a context, the current one if it is empty, and the context's name.
+func Rest(files, context string) (*rest.Config, string, error) {
+	known, current, err := Contexts(files)
+	if err != nil {
+		return nil, "", err
+	}
+	if context == "" {
+		context = current
+	}
+	if !slices.Contains(known, context) {
+		return nil, "", &UnknownContextError{Context: context, Known: known}
+	}
+	overrides := &clientcmd.ConfigOverrides{CurrentContext: context}
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(loadingRules(files), overrides).ClientConfig()
+	if err != nil {
+		return nil, "", fmt.Errorf("kubernetes context %q can't be used: %w", context, err)
+	}
+	return config, context, nil
+}
+
+// Client makes a client of a cluster, without contacting it.
+func Client(config *rest.Config) (kubernetes.Interface, error) {
+	config = rest.CopyConfig(config)
+	config.QPS, config.Burst = 100, 200
+	config.UserAgent = "proa"
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	config.WarningHandler = rest.NoWarnings{}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making a client of the cluster: %w", err)
+	}
+	return client, nil
+}

@@ -1,0 +1,65 @@
+package kubeconfig
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+const two = `apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: u, user: {token: t0ken}}]
+contexts:
+- {name: work, context: {cluster: c, user: u}}
+- {name: home, context: {cluster: c, user: u}}
+current-context: work
+`
+
+func write(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(path, []byte(two), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestContexts(t *testing.T) {
+	names, current, err := Contexts(write(t))
+	if err != nil || current != "work" || !slices.Equal(names, []string{"home", "work"}) {
+		t.Errorf("got %v, current %q, %v", names, current, err)
+	}
+	names, current, err = Contexts(filepath.Join(t.TempDir(), "none"))
+	if err != nil || current != "" || len(names) != 0 {
+		t.Errorf("without a file: got %v, current %q, %v", names, current, err)
+	}
+}
+
+func TestRest(t *testing.T) {
+	files := write(t)
+	for given, want := range map[string]string{"": "work", "home": "home"} {
+		config, context, err := Rest(files, given)
+		if err != nil || context != want || config.Host != "https://127.0.0.1:1" {
+			t.Errorf("%q: got context %q, %v", given, context, err)
+		}
+	}
+	_, _, err := Rest(files, "wrok")
+	var unknown *UnknownContextError
+	if !errors.As(err, &unknown) || !slices.Equal(unknown.Known, []string{"home", "work"}) {
+		t.Errorf("got %v, want an error that knows what there is", err)
+	}
+}
+
+func TestFiles(t *testing.T) {
+	for want, env := range map[string]map[string]string{
+		"/a:/b":                 {"KUBECONFIG": "/a:/b", "HOME": "/home/me"},
+		"/home/me/.kube/config": {"HOME": "/home/me"},
+	} {
+		if got := Files(func(name string) string { return env[name] }); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
