@@ -82,7 +82,7 @@ func newKit(opts *Options) (*kit.Kit, error) {
 		return nil, fmt.Errorf("putting the program together: %w", err)
 	}
 	builtIn := standard.Opener{
-		Catalogue: catalogue, Env: os.Getenv, Environ: os.Environ(), Now: time.Now, Rand: rand.Reader,
+		Catalogue: catalogue, DataDir: dataDir, Env: os.Getenv, Environ: os.Environ(), Now: time.Now, Rand: rand.Reader,
 		CacheDir: func() (string, error) { return kit.CacheDir(os.Getenv) },
 	}
 	var opener flavor.Opener = builtIn

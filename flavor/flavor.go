@@ -22,6 +22,8 @@ const (
 	Int  Type = "int"
 	// JSON is an object or a list, as JSON.
 	JSON Type = "json"
+	// Secret is the name of a secret whose keys stand for other attributes.
+	Secret Type = "secret"
 )
 
 // Scope says who may set an attribute.
@@ -47,6 +49,8 @@ type Attribute struct {
 	Secret  bool   `json:"secret,omitempty"`
 	Meaning string `json:"meaning"`
 	Example string `json:"example,omitempty"`
+	// Keys says which attributes the keys of the secret stand for that an attribute of type Secret names.
+	Keys map[string]string `json:"keys,omitempty"`
 	// Scope says who but the component may set it.
 	Scope Scope `json:"scope,omitempty"`
 	// Check says what is wrong with a value, in words that follow the attribute's name.
@@ -124,15 +128,17 @@ func (c Catalogue) Settings(component stack.Component) (Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.Settings(component.Attributes)
+	return f.settings(component.Attributes, component.Revealed)
 }
 
-// Shown returns a component's attributes for people: without defaults, and with the secret ones masked.
+// Shown returns a component's attributes for people: without defaults, and with the secret ones masked. A reference is
+// shown: it is no secret itself.
 func (c Catalogue) Shown(component stack.Component) map[string]string {
 	f, err := c.Find(component.Kind, component.Flavor)
 	shown := map[string]string{}
 	for name, value := range component.Attributes {
-		if a := f.attribute(name); err != nil || a == nil || a.Secret {
+		_, refers, _ := stack.ParseReference(value)
+		if a := f.attribute(name); err != nil || a == nil || a.Secret && !refers || component.Revealed {
 			value = Masked
 		}
 		shown[name] = value

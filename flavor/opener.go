@@ -6,6 +6,7 @@ import (
 	imagedriver "github.com/proa-ml/proa/image/driver"
 	metadatadriver "github.com/proa-ml/proa/metadata/driver"
 	orchestratordriver "github.com/proa-ml/proa/orchestrator/driver"
+	"github.com/proa-ml/proa/secrets"
 	"github.com/proa-ml/proa/stack"
 	"github.com/proa-ml/proa/step"
 )
@@ -18,6 +19,11 @@ type Opener interface {
 	Metadata(ctx context.Context, s stack.Resolved) (metadatadriver.Store, error)
 	// Images returns the stack's image builder and the repository to push to. It contacts neither.
 	Images(ctx context.Context, s stack.Resolved) (builder imagedriver.Builder, repository string, err error)
+	// Secrets returns the stack's secrets manager. It contacts nothing.
+	Secrets(ctx context.Context, s stack.Resolved) (*secrets.Manager, error)
+	// Reveal returns a stack in which the attributes of components of the given kinds, or of all if none is given, are what
+	// they refer to in its secrets manager. The other methods do that by themselves, each for what it opens.
+	Reveal(ctx context.Context, s stack.Resolved, kinds ...stack.Kind) (stack.Resolved, error)
 	// Local makes an orchestrator that runs in this process.
 	Local(ctx context.Context, s stack.Resolved, p Process) (orchestratordriver.Orchestrator, error)
 	// Remote makes the client's side of a remote orchestrator. It contacts nothing.

@@ -22,9 +22,14 @@ func (s Settings) Int(name string) int {
 	return n
 }
 
-// Settings checks attributes and fills in the defaults.
+// Settings checks attributes and fills in the defaults. References to secrets stay as they are.
 func (f Flavor) Settings(attributes map[string]string) (Settings, error) {
-	normalized, err := f.Normalize(attributes)
+	return f.settings(attributes, false)
+}
+
+// settings is Settings; literal says that a text that looks like a reference is none.
+func (f Flavor) settings(attributes map[string]string, literal bool) (Settings, error) {
+	normalized, err := f.normalize(attributes, literal)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +63,10 @@ func orValue(example string) string {
 
 // Normalize checks the names and values of attributes, and returns them under their own names in their usual notation.
 func (f Flavor) Normalize(attributes map[string]string) (map[string]string, error) {
+	return f.normalize(attributes, false)
+}
+
+func (f Flavor) normalize(attributes map[string]string, literal bool) (map[string]string, error) {
 	normalized := map[string]string{}
 	for name, value := range attributes {
 		a := f.attribute(name)
@@ -67,13 +76,30 @@ func (f Flavor) Normalize(attributes map[string]string) (map[string]string, erro
 		if _, twice := normalized[a.Name]; twice {
 			return nil, stack.Mistake("", "the attribute %q is given twice: %q is another name of it", a.Name, name)
 		}
-		value, err := a.normalize(value)
+		value, err := f.value(a, value, literal)
 		if err != nil {
 			return nil, err
 		}
 		normalized[a.Name] = value
 	}
 	return normalized, nil
+}
+
+// value returns an attribute's value in its usual notation. A reference passes without the checks of what it refers to.
+func (f Flavor) value(a *Attribute, value string, literal bool) (string, error) {
+	if literal {
+		return a.normalize(value)
+	}
+	reference, ok, err := stack.ParseReference(value)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("the attribute %q: %w", a.Name, err)
+	case !ok:
+		return a.normalize(value)
+	case !refers(f.Kind) || a.Type == Secret:
+		return "", stack.Mistake("write the value itself", "the attribute %q of %s can't refer to a secret", a.Name, f.Kind.Article())
+	}
+	return reference.String(), nil
 }
 
 // Attribute finds an attribute by its name or an alias, with dashes or underscores; nil if there is none.
@@ -177,6 +203,10 @@ func (a Attribute) normalize(value string) (string, error) {
 		if !json.Valid([]byte(value)) {
 			return "", wrong("it must be JSON")
 		}
+	case Secret:
+		if err := stack.CheckSecretName(value); err != nil {
+			return "", wrong(err.Error())
+		}
 	case Text:
 		if a.Required && value == "" {
 			return "", wrong("it must not be empty")
@@ -184,7 +214,11 @@ func (a Attribute) normalize(value string) (string, error) {
 	}
 	if a.Check != nil {
 		if err := a.Check(value); err != nil {
-			return "", wrong(err.Error())
+			why := err.Error()
+			if a.Secret && strings.Contains(why, value) {
+				why = "it is not of the form that is expected there"
+			}
+			return "", wrong(why)
 		}
 	}
 	return value, nil

@@ -215,14 +215,16 @@ func (c *Config) DeleteStack(name, active string) error {
 	return nil
 }
 
-// Resolve returns a stack with its components. A stack without an image builder gets the built-in one.
+// Resolve returns a stack with its components. A stack without an image builder or a secrets manager gets the built-in one.
 func (c *Config) Resolve(name string) (Resolved, error) {
 	s, err := c.Stack(name)
 	if err != nil {
 		return Resolved{}, err
 	}
-	if s.Components[ImageBuilder] == "" && slices.Contains(sorted(c.components[ImageBuilder]), DefaultName) {
-		s.Components[ImageBuilder] = DefaultName
+	for _, kind := range []Kind{ImageBuilder, SecretsManager} {
+		if s.Components[kind] == "" && slices.Contains(sorted(c.components[kind]), DefaultName) {
+			s.Components[kind] = DefaultName
+		}
 	}
 	r := Resolved{Name: name, Components: map[Kind]Component{}}
 	for kind, component := range s.Components {

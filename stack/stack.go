@@ -21,11 +21,12 @@ const (
 	MetadataStore     Kind = "metadata-store"
 	ContainerRegistry Kind = "container-registry"
 	ImageBuilder      Kind = "image-builder"
+	SecretsManager    Kind = "secrets-manager"
 )
 
 // Kinds lists all kinds in the order in which they are shown.
 func Kinds() []Kind {
-	return []Kind{Orchestrator, ArtifactStore, MetadataStore, ContainerRegistry, ImageBuilder}
+	return []Kind{Orchestrator, ArtifactStore, MetadataStore, ContainerRegistry, ImageBuilder, SecretsManager}
 }
 
 // Required says whether every stack has a component of this kind.
@@ -61,6 +62,9 @@ type Component struct {
 	Name       string            `json:"name"`
 	Flavor     string            `json:"flavor"`
 	Attributes map[string]string `json:"attributes,omitempty"`
+	// Revealed says that the attributes are what they were references to, so that none of them is one. Nothing keeps such a
+	// component but a run's own secret.
+	Revealed bool `json:"revealed,omitempty"`
 	// BuiltIn components exist without being registered and can't be changed.
 	BuiltIn bool `json:"-"`
 }

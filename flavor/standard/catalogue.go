@@ -25,6 +25,7 @@ func BuiltIn(dataDir string) []stack.Component {
 		component(stack.ArtifactStore, "local", map[string]string{"path": filepath.Join(dataDir, "artifacts")}),
 		component(stack.MetadataStore, "sqlite", map[string]string{"path": filepath.Join(dataDir, "metadata.db")}),
 		component(stack.ImageBuilder, "oci", nil),
+		component(stack.SecretsManager, "local", nil),
 	}
 }
 
@@ -39,6 +40,7 @@ func Catalogue(contexts Contexts) flavor.Catalogue {
 		sqliteMetadata(), mysqlMetadata(),
 		defaultRegistry(),
 		ociBuilder(),
+		localSecrets(),
 	}
 }
 
@@ -135,8 +137,9 @@ func mysqlMetadata() flavor.Flavor {
 			{Name: "host", Type: flavor.Text, Required: true, Meaning: "the server's host", Example: "db.example.com"},
 			{Name: "port", Type: flavor.Int, Default: "3306", Meaning: "the server's port", Check: port},
 			{Name: "database", Type: flavor.Text, Required: true, Meaning: "the database; made if it is missing and the user may", Example: "proa"},
-			{Name: "username", Type: flavor.Text, Required: true, Meaning: "the user", Example: "proa"},
-			{Name: "password", Type: flavor.Text, Secret: true, Meaning: "the user's password", Example: "@password.txt"},
+			{Name: "username", Type: flavor.Text, Meaning: "the user; needed unless the secret has it", Example: "proa"},
+			{Name: "password", Type: flavor.Text, Secret: true, Meaning: "the user's password", Example: "{{database.password}}"},
+			{Name: "secret", Type: flavor.Secret, Keys: mysqlKeys(), Meaning: "a secret that has these attributes as its keys: user, password, ssl_ca, ssl_cert, ssl_key, ssl_verify_server_cert", Example: "database"},
 			{Name: "ssl_ca", Type: flavor.Text, Meaning: "certificate of the authority to trust, as PEM; turns TLS on", Example: "@ca.pem", Check: pem},
 			{Name: "ssl_cert", Type: flavor.Text, Meaning: "certificate of the client, as PEM", Example: "@client.pem", Check: pem},
 			{Name: "ssl_key", Type: flavor.Text, Secret: true, Meaning: "private key of the client, as PEM", Example: "@client-key.pem", Check: pem},
@@ -145,6 +148,15 @@ func mysqlMetadata() flavor.Flavor {
 		Check: checkMySQL,
 		Local: func(s flavor.Settings) string { return localAddress(s["host"], net.JoinHostPort(s["host"], s["port"])) },
 	}
+}
+
+// mysqlKeys are the keys that a secret for a database may have.
+func mysqlKeys() map[string]string {
+	keys := map[string]string{"user": "username"}
+	for _, name := range []string{"username", "password", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_server_cert"} {
+		keys[name] = name
+	}
+	return keys
 }
 
 func defaultRegistry() flavor.Flavor {

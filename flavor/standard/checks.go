@@ -114,6 +114,9 @@ func checkS3(s flavor.Settings) error {
 }
 
 func checkMySQL(s flavor.Settings) error {
+	if s["username"] == "" && s["secret"] == "" {
+		return stack.Mistake("add --username=proa, or --secret=NAME of a secret with the keys user and password", "the attribute \"username\" is missing")
+	}
 	if (s["ssl_cert"] == "") != (s["ssl_key"] == "") {
 		return stack.Mistake("give both --ssl_cert and --ssl_key, or neither", "one of the attributes \"ssl_cert\" and \"ssl_key\" is missing")
 	}

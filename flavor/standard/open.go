@@ -32,6 +32,10 @@ type Opener struct {
 	Env       func(string) string
 	// Environ is what local steps inherit.
 	Environ []string
+	// DataDir is where the built-in stack keeps its data; empty if there is no such place.
+	DataDir string
+	// Ask asks the user for the passphrase of the secrets, twice if it is a new one; nil means that nobody can be asked.
+	Ask func(anew bool) (string, error)
 	// CacheDir says where images keep what can be made again.
 	CacheDir func() (string, error)
 	Now      func() time.Time
@@ -40,8 +44,17 @@ type Opener struct {
 
 var _ flavor.Opener = Opener{}
 
-// component returns a component of a stack and its settings.
-func (o Opener) component(_ context.Context, s stack.Resolved, kind stack.Kind) (stack.Component, flavor.Settings, error) {
+// component returns a component of a stack and its settings, with what they refer to in the secrets manager.
+func (o Opener) component(ctx context.Context, s stack.Resolved, kind stack.Kind) (stack.Component, flavor.Settings, error) {
+	s, err := o.Reveal(ctx, s, kind)
+	if err != nil {
+		return stack.Component{}, nil, err
+	}
+	return o.plain(s, kind)
+}
+
+// plain returns a component of a stack and its settings as they stand there.
+func (o Opener) plain(s stack.Resolved, kind stack.Kind) (stack.Component, flavor.Settings, error) {
 	component, ok := s.Components[kind]
 	if !ok {
 		return component, nil, stack.Mistake(fmt.Sprintf("add one: `proa stack update %s --%s=NAME`", s.Name, kind), "the stack %q has no %s", s.Name, kind.Words())

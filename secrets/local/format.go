@@ -26,8 +26,8 @@ type document struct {
 type sealed struct {
 	Salt []byte `json:"salt"`
 	cost
-	Nonce   []byte `json:"nonce"`
-	Data    []byte `json:"data"`
+	Nonce []byte `json:"nonce"`
+	Data  []byte `json:"data"`
 }
 
 // cost is what making a key costs. Files say what theirs does, so that it can change.

@@ -26,6 +26,7 @@ import (
 // launch is one run on its way.
 type launch struct {
 	*kit.Kit
+	// stack is what the run is for; once it is open, it holds what its components refer to in the secrets manager.
 	stack    stack.Resolved
 	place    flavor.Place
 	data     []byte
@@ -86,6 +87,9 @@ func (l *launch) execute(ctx context.Context) error {
 
 // open reaches the components, all at once, and checks that they can be used.
 func (l *launch) open(ctx context.Context) (err error) {
+	if l.stack, err = l.Opener.Reveal(ctx, l.stack); err != nil {
+		return err
+	}
 	if l.store, err = l.Opener.Artifacts(ctx, l.stack); err != nil {
 		return err
 	}

@@ -1,0 +1,62 @@
+package standard
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/secrets"
+	"github.com/proa-ml/proa/secrets/local"
+	"github.com/proa-ml/proa/stack"
+)
+
+func localSecrets() flavor.Flavor {
+	return flavor.Flavor{
+		Kind: stack.SecretsManager, Name: "local",
+		Meaning: "a file of this machine's user; runs elsewhere are given what they need of it",
+		Attributes: []flavor.Attribute{
+			{Name: "path", Type: flavor.Text, Meaning: "the absolute path of the file, made if it is missing; secrets.json in proa's data folder if not given", Example: "/home/you/team-secrets.json", Check: absolute},
+			{Name: "encryption", Type: flavor.Text, Check: encryption, Example: "passphrase",
+				Meaning: "none, or passphrase: the file is encrypted with the passphrase in " + local.PassphraseEnv + ", or asked for on a terminal; if not given, a new file is encrypted where that variable is set, and others stay as they are"},
+		},
+	}
+}
+
+func encryption(value string) error {
+	switch local.Encryption(value) {
+	case local.None, local.Passphrase:
+		return nil
+	}
+	return errors.New("it must be none or passphrase")
+}
+
+// Secrets implements flavor.Opener.
+func (o Opener) Secrets(_ context.Context, s stack.Resolved) (*secrets.Manager, error) {
+	c, settings, err := o.plain(s, stack.SecretsManager)
+	if err != nil {
+		return nil, err
+	}
+	if c.Flavor != "local" {
+		return nil, unsupported(c)
+	}
+	path := settings["path"]
+	if path == "" {
+		if o.DataDir == "" {
+			return nil, stack.Mistake("set HOME or PROA_DATA_DIR", "there is no place for the secrets: HOME is not set")
+		}
+		path = filepath.Join(o.DataDir, "secrets.json")
+	}
+	opts := local.Options{Rand: o.Rand, Ask: o.Ask}
+	if passphrase := o.Env(local.PassphraseEnv); passphrase != "" {
+		opts.Passphrase = &passphrase
+	}
+	store := local.New(local.Config{Path: path, Encryption: local.Encryption(settings["encryption"])}, opts)
+	return secrets.New(store, c.Name), nil
+}
+
+// Reveal implements flavor.Opener.
+func (o Opener) Reveal(ctx context.Context, s stack.Resolved, kinds ...stack.Kind) (stack.Resolved, error) {
+	manager := func(ctx context.Context) (*secrets.Manager, error) { return o.Secrets(ctx, s) }
+	return o.Catalogue.Reveal(ctx, s, manager, kinds...)
+}
