@@ -16,6 +16,7 @@ import (
 	"github.com/proa-ml/proa/internal/cli/launch"
 	"github.com/proa-ml/proa/internal/cli/reference"
 	"github.com/proa-ml/proa/internal/cli/runs"
+	"github.com/proa-ml/proa/internal/cli/secret"
 	"github.com/proa-ml/proa/internal/cli/setup"
 	"github.com/proa-ml/proa/internal/cli/stacks"
 	"github.com/proa-ml/proa/stack"
@@ -71,6 +72,7 @@ func newRoot(k *kit.Kit) *cobra.Command {
 	})
 	root.AddCommand(setup.NewInit(k), setup.NewVersion(k), integrations.New(k), stacks.New(k),
 		launch.NewRun(k), launch.NewSpec(k), launch.NewPlan(k), launch.NewCoordinate(k), runs.New(k), artifacts.New(k))
+	root.AddCommand(secret.New(k))
 	root.AddCommand(absent.New()...)
 	for _, kind := range stack.Kinds() {
 		root.AddCommand(component.New(k, kind))

@@ -86,6 +86,8 @@ func explanation(kind stack.Kind) string {
 		return "A container registry keeps the images that steps run in. It is needed where steps run in containers."
 	case stack.ImageBuilder:
 		return "An image builder makes the images that steps run in out of a base image, requirements and your code."
+	case stack.SecretsManager:
+		return "A secrets manager keeps credentials: attributes of components refer to them as {{name.key}}, and steps ask for them by name."
 	}
 	return ""
 }

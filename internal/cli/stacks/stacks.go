@@ -46,6 +46,8 @@ func shorthand(kind stack.Kind) string {
 		return "c"
 	case stack.ImageBuilder:
 		return "i"
+	case stack.SecretsManager:
+		return "x"
 	}
 	return ""
 }
