@@ -2,6 +2,7 @@ package flavor
 
 import (
 	"context"
+	"encoding/json"
 
 	imagedriver "github.com/proa-ml/proa/image/driver"
 	metadatadriver "github.com/proa-ml/proa/metadata/driver"
@@ -83,6 +84,8 @@ type Submission struct {
 	// Image is the coordinator's by digest, and Args what it is started with.
 	Image string
 	Args  []string
+	// Settings are the plan's for the run as a whole.
+	Settings map[string]json.RawMessage
 	// Config is for the coordinator alone. It is secret.
 	Config []byte
 	// PullConfig is what a Docker configuration file says of the images' registry, if the nodes need it. It is secret.

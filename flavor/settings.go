@@ -149,18 +149,21 @@ func (f Flavor) Scoped(scope Scope) []string {
 	return names
 }
 
-// CheckSetting checks an attribute that a pipeline (Run) or a step (Step) sets.
-func (f Flavor) CheckSetting(name, value string, level Scope) error {
+// Setting checks an attribute that a pipeline (Run) or a step (Step) sets, and returns its own name and its value in its
+// usual notation.
+func (f Flavor) Setting(name, value string, level Scope) (proper string, usual json.RawMessage, err error) {
 	a := f.attribute(name)
 	switch {
 	case a == nil:
-		return f.unknown(name)
+		return "", nil, f.unknown(name)
 	case a.Scope == "" || level == Step && a.Scope == Run:
-		return stack.Mistake(fmt.Sprintf("set it on the component: `proa %s update NAME --%s=VALUE`", f.Kind, a.Name),
+		return "", nil, stack.Mistake(fmt.Sprintf("set it on the component: `proa %s update NAME --%s=VALUE`", f.Kind, a.Name),
 			"%q can't be set for a %s", a.Name, map[Scope]string{Run: "pipeline", Step: "step"}[level])
 	}
-	_, err := a.normalize(value)
-	return err
+	if value, err = a.normalize(value); err != nil {
+		return "", nil, err
+	}
+	return a.Name, a.JSON(value), nil
 }
 
 func (f Flavor) unknown(name string) error {

@@ -49,6 +49,10 @@ func newStep(p *spec.Pipeline, s *spec.Step, t Target) (Step, Image, error) {
 	if err != nil {
 		return Step{}, Image{}, fmt.Errorf("timeout: %w", err)
 	}
+	orchestration := settings(t.StepSettings, t.Settings, orchestrator(p.Settings), orchestrator(s.Settings))
+	if retry.Rules, err = policyOf(orchestration); err != nil {
+		return Step{}, Image{}, err
+	}
 	made := Step{
 		Name:       s.Name,
 		Needs:      s.Needs(),
@@ -64,7 +68,7 @@ func newStep(p *spec.Pipeline, s *spec.Step, t Target) (Step, Image, error) {
 		Retry:      retry,
 		Timeout:    timeout,
 		Resources:  s.Resources,
-		Settings:   settings(t.StepSettings, t.Settings, orchestrator(p.Settings), orchestrator(s.Settings)),
+		Settings:   orchestration,
 	}
 	if t.Images {
 		made.Image = image.Key
@@ -175,7 +179,10 @@ func newRetry(r *spec.Retry, resources *spec.Resources) (Retry, error) {
 		return made, nil
 	}
 	var err error
-	made.Max = r.Max
+	made.Max, made.On = r.Max, r.On
+	if r.Infrastructure != nil {
+		made.Infrastructure = *r.Infrastructure
+	}
 	if r.Factor != 0 {
 		made.Factor = r.Factor
 	}

@@ -69,8 +69,12 @@ type Retry struct {
 	// Memory lists what attempts ask for, in bytes: each that ran out of memory is followed by one with the next amount, as
 	// long as there is one. The first is the step's own; empty without such a policy.
 	Memory []int64 `json:"memory,omitempty"`
+	// On are the kinds of failure that burn Max; empty means the usual ones.
+	On []string `json:"on,omitempty"`
 	// Infrastructure is the budget of further attempts after failures that are not the user's doing.
 	Infrastructure int `json:"infrastructure"`
+	// Rules say otherwise for some failures.
+	Rules []Rule `json:"rules,omitempty"`
 }
 
 // Target is what a plan is made for; it follows from the stack.

@@ -242,3 +242,22 @@ func TestCycleIsAnError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestFailurePolicy(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"rules":[{"action":"FailJob","onExitCodes":{"containerName":"main","operator":"NotIn","values":[1,2]}}]}`: "",
+		`{"rules":[{"action":"Ignore","onPodConditions":[{"type":"DisruptionTarget","status":"True"}]}]}`:           "",
+		`{"rules":[]}`:                       "no rules",
+		`{"rule":[]}`:                        `did you mean "rules"`,
+		`{"rules":[{"action":"FailIndex"}]}`: `action is "FailIndex"`,
+		`{"rules":[{"action":"Count"}]}`:     "either onExitCodes or onPodConditions",
+		`{"rules":[{"action":"Count","onExitCodes":{"operator":"Is","values":[1]}}]}`: "operator is",
+		`{"rules":[{"action":"Count","onExitCodes":{"operator":"In"}}]}`:              "no values",
+		`{"rules":[{"action":"Count","onPodConditions":[{"type":"ConfigIssue"}]}]}`:   "only DisruptionTarget",
+	} {
+		_, err := ParsePolicy([]byte(text))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
+	}
+}

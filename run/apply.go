@@ -49,6 +49,8 @@ func apply(s *state, r Recorded) {
 		s.finish(s.touch(e.Step), StepIsCancelled, r.Time)
 	case CancelRequested:
 		s.cancelling = true
+	case DeadlineExceeded:
+		s.cancelling, s.late = true, true
 	case RunEnded:
 		s.status, s.ended = e.Status, r.Time
 	}
@@ -57,6 +59,9 @@ func apply(s *state, r Recorded) {
 // onStarted makes the run running.
 func (s *state) onStarted(e RunStarted, at time.Time) {
 	s.status, s.started, s.mode, s.parallelism = Running, at, e.Mode, e.Parallelism
+	if e.Deadline > 0 {
+		s.deadline = at.Add(e.Deadline)
+	}
 	for i := range s.steps {
 		s.dirty[i] = true
 	}
@@ -92,12 +97,12 @@ func (s *state) onEnded(e AttemptEnded, at time.Time) {
 	}
 	if e.Retry != nil {
 		st.status, st.notBefore = StepWaiting, *e.Retry
-		switch {
-		case o.Failure.Kind.Infrastructure():
+		switch payer(st, o) {
+		case infrastructures:
 			st.rescues++
-		case climbs(st, o):
+		case memorys:
 			st.climbed++
-		default:
+		case users, nobodys:
 			st.retries++
 		}
 		return

@@ -24,8 +24,10 @@ type Event interface {
 type RunStarted struct {
 	Mode Mode `json:"mode"`
 	// Parallelism is the most attempts at a time; 0 means no limit.
-	Parallelism int    `json:"parallelism,omitempty"`
-	Holder      string `json:"holder"`
+	Parallelism int `json:"parallelism,omitempty"`
+	// Deadline is how long the run may take; 0 means for ever.
+	Deadline time.Duration `json:"deadline,omitempty"`
+	Holder   string        `json:"holder"`
 }
 
 // RunResumed tells that another coordinator goes on, or the same one after it was restarted.
@@ -131,27 +133,31 @@ type StepCancelled struct {
 // CancelRequested tells that the user wants the run to end.
 type CancelRequested struct{}
 
+// DeadlineExceeded tells that the run takes longer than it may. What runs is stopped, and the run fails.
+type DeadlineExceeded struct{}
+
 // RunEnded is a run's last event.
 type RunEnded struct {
 	Status Status `json:"status"`
 }
 
 // The kinds of the events above.
-func (RunStarted) Kind() string      { return "run-started" }
-func (RunResumed) Kind() string      { return "run-resumed" }
-func (StepCached) Kind() string      { return "step-cached" }
-func (CacheMissed) Kind() string     { return "cache-missed" }
-func (AttemptPlanned) Kind() string  { return "attempt-planned" }
-func (AttemptStarted) Kind() string  { return "attempt-started" }
-func (AttemptPending) Kind() string  { return "attempt-pending" }
-func (AttemptRunning) Kind() string  { return "attempt-running" }
-func (AttemptStopping) Kind() string { return "attempt-stopping" }
-func (AttemptGone) Kind() string     { return "attempt-gone" }
-func (AttemptEnded) Kind() string    { return "attempt-ended" }
-func (AttemptRemoved) Kind() string  { return "attempt-removed" }
-func (StrayFound) Kind() string      { return "stray-found" }
-func (StrayRemoved) Kind() string    { return "stray-removed" }
-func (StepSkipped) Kind() string     { return "step-skipped" }
-func (StepCancelled) Kind() string   { return "step-cancelled" }
-func (CancelRequested) Kind() string { return "cancel-requested" }
-func (RunEnded) Kind() string        { return "run-ended" }
+func (RunStarted) Kind() string       { return "run-started" }
+func (RunResumed) Kind() string       { return "run-resumed" }
+func (StepCached) Kind() string       { return "step-cached" }
+func (CacheMissed) Kind() string      { return "cache-missed" }
+func (AttemptPlanned) Kind() string   { return "attempt-planned" }
+func (AttemptStarted) Kind() string   { return "attempt-started" }
+func (AttemptPending) Kind() string   { return "attempt-pending" }
+func (AttemptRunning) Kind() string   { return "attempt-running" }
+func (AttemptStopping) Kind() string  { return "attempt-stopping" }
+func (AttemptGone) Kind() string      { return "attempt-gone" }
+func (AttemptEnded) Kind() string     { return "attempt-ended" }
+func (AttemptRemoved) Kind() string   { return "attempt-removed" }
+func (StrayFound) Kind() string       { return "stray-found" }
+func (StrayRemoved) Kind() string     { return "stray-removed" }
+func (StepSkipped) Kind() string      { return "step-skipped" }
+func (StepCancelled) Kind() string    { return "step-cancelled" }
+func (CancelRequested) Kind() string  { return "cancel-requested" }
+func (DeadlineExceeded) Kind() string { return "deadline-exceeded" }
+func (RunEnded) Kind() string         { return "run-ended" }

@@ -11,6 +11,9 @@ import (
 // following one, so that one pass in the plan's order carries a decision all the way down the graph.
 func next(s *state, now time.Time) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
+		if s.overdue(now) && !yield(DeadlineExceeded{}) {
+			return
+		}
 		for i := range s.steps {
 			if e := decide(s, &s.steps[i], now); e != nil && !yield(e) {
 				return
@@ -20,6 +23,11 @@ func next(s *state, now time.Time) iter.Seq[Event] {
 			yield(RunEnded{Status: s.verdict()})
 		}
 	}
+}
+
+// overdue reports whether the run has just begun to take too long.
+func (s *state) overdue(now time.Time) bool {
+	return s.status == Running && s.open > 0 && !s.cancelling && !s.deadline.IsZero() && !now.Before(s.deadline)
 }
 
 // decide returns what becomes of a step that waits, or nil if it goes on waiting.
@@ -54,6 +62,9 @@ func startable(s *state, st *stepState) bool {
 // wake returns when next will decide something although nothing happens; zero if it won't.
 func wake(s *state) time.Time {
 	var at time.Time
+	if !s.cancelling && s.open > 0 {
+		at = s.deadline
+	}
 	if s.halting() {
 		return at
 	}

@@ -17,6 +17,7 @@ type (
 	begun struct {
 		mode        Mode
 		parallelism int
+		deadline    time.Duration
 		lease       mdriver.Lease
 	}
 	// cancelAsked: the user wants the run to end.
@@ -50,7 +51,7 @@ func observe(s *state, o observation, now time.Time) []Event {
 	switch o := o.(type) {
 	case begun:
 		if s.seq == 0 {
-			return []Event{RunStarted{Mode: o.mode, Parallelism: o.parallelism, Holder: o.lease.Holder}}
+			return []Event{RunStarted{Mode: o.mode, Parallelism: o.parallelism, Deadline: o.deadline, Holder: o.lease.Holder}}
 		}
 		return []Event{RunResumed{Holder: o.lease.Holder, Epoch: o.lease.Epoch}}
 	case cancelAsked:
@@ -204,6 +205,9 @@ func judge(s *state, st *stepState, o step.Outcome, told *step.Failure) step.Out
 	case s.stopping() && (o.Status == step.Cancelled || infrastructure):
 		o.Status = step.Cancelled
 		o.Failure = &step.Failure{Kind: step.FailureCancelled, Message: "stopped on request"}
+		if s.late {
+			o.Failure.Message = "stopped because the run took longer than its " + s.deadline.Sub(s.started).String()
+		}
 	case o.Status == step.Cancelled || infrastructure && o.Failure.Kind == step.FailureCancelled:
 		// Nobody here asked for it: a drained node, a preemption, a pod deleted by hand.
 		o.Status = step.Failed

@@ -30,6 +30,9 @@ type Options struct {
 	// Mode and MaxParallelism (0: no limit) count when the run starts; who goes on with it keeps them.
 	Mode           Mode
 	MaxParallelism int
+	// Deadline is how long the run may take before what runs is stopped and the run fails; 0 means for ever. It counts from
+	// the run's start, whoever goes on with it.
+	Deadline time.Duration
 	// Observer is told what happens; nil means nobody.
 	Observer Observer
 	// Logger is for those who debug the engine; nil means silence.

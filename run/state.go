@@ -35,6 +35,9 @@ type state struct {
 	// failed names the first step that failed.
 	failed     string
 	cancelling bool
+	// deadline is when the run has taken too long, zero if it never has; late says that it has.
+	deadline time.Time
+	late     bool
 
 	// dirty holds the steps whose rows in the metadata store differ from what is here.
 	dirty map[int]bool
@@ -184,7 +187,7 @@ func (s *state) verdict() Status {
 	switch {
 	case whole:
 		return Succeeded
-	case s.failed != "":
+	case s.failed != "", s.late:
 		return Failed
 	}
 	return Cancelled

@@ -102,6 +102,11 @@ type Retry struct {
 	Factor float64 `json:"factor,omitempty"`
 	// Cap bounds the wait, as a Go duration.
 	Cap string `json:"cap,omitempty"`
+	// On are the kinds of failure after which to try again: "user", "oom", "timeout", "image", "unschedulable" or "config";
+	// empty means the first three, which may end otherwise the next time.
+	On []string `json:"on,omitempty"`
+	// Infrastructure is the number of further attempts after failures that are not the user's doing; nil means 3.
+	Infrastructure *int `json:"infrastructure,omitempty"`
 	// OnOOM tries an attempt that ran out of memory again with more of it, besides Max.
 	OnOOM *OnOOM `json:"on_oom,omitempty"`
 }
@@ -119,6 +124,11 @@ type Resources struct {
 	CPU    string `json:"cpu,omitempty"`
 	Memory string `json:"memory,omitempty"`
 	GPU    int    `json:"gpu,omitempty"`
+	// GPUResource is the name under which nodes offer what GPU counts; empty means "nvidia.com/gpu".
+	GPUResource string `json:"gpu_resource,omitempty"`
+	// EphemeralStorage is room on the node's disk, SharedMemory the size of /dev/shm.
+	EphemeralStorage string `json:"ephemeral_storage,omitempty"`
+	SharedMemory     string `json:"shared_memory,omitempty"`
 }
 
 // Settings tune how a pipeline or a step is built and run. A step's settings go before its pipeline's.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -112,6 +113,9 @@ func (s *Step) validateOutputs(add adder) {
 	}
 }
 
+// retryKinds are the kinds of failure that a retry policy may list.
+var retryKinds = []string{"user", "oom", "timeout", "image", "unschedulable", "config"}
+
 func (s *Step) validateTimes(add adder) {
 	duration := func(field, value string) {
 		if value == "" {
@@ -127,6 +131,14 @@ func (s *Step) validateTimes(add adder) {
 		duration("retry.cap", r.Cap)
 		if r.Max < 0 || r.Factor < 0 {
 			add("retry: max and factor can't be negative")
+		}
+		if r.Infrastructure != nil && *r.Infrastructure < 0 {
+			add("retry: infrastructure can't be negative")
+		}
+		for _, kind := range r.On {
+			if !slices.Contains(retryKinds, kind) {
+				add("retry.on: %q is no kind of failure to try again after; they are %s", kind, strings.Join(retryKinds, ", "))
+			}
 		}
 		s.validateOnOOM(r.OnOOM, add)
 	}

@@ -55,23 +55,6 @@ func localOrchestrator() flavor.Flavor {
 	}
 }
 
-func kubernetesOrchestrator(contexts Contexts) flavor.Flavor {
-	return flavor.Flavor{
-		Kind: stack.Orchestrator, Name: "kubernetes", Remote: true,
-		Meaning: "runs steps as pods of a Kubernetes cluster in which nothing is installed",
-		Attributes: []flavor.Attribute{
-			{Name: "kubernetes_context", Type: flavor.Text, Required: true, Meaning: "the kubeconfig context of the cluster", Example: "my-cluster"},
-			{Name: "kubernetes_namespace", Type: flavor.Text, Default: "proa", Meaning: "the namespace of all that runs; made if it is missing", Example: "proa", Check: dnsLabel},
-			{Name: "synchronous", Type: flavor.Bool, Default: "true", Scope: flavor.Run, Meaning: "whether the client waits for the run and shows its progress"},
-			maxParallelism(), executionMode(),
-			{Name: "pod_settings", Type: flavor.JSON, Scope: flavor.Step, Check: podSettings, Example: `{"node_selectors":{"pool":"gpu"}}`,
-				Meaning: "what the pods of steps have beyond the usual: node_selectors, affinity, tolerations, resources, annotations, labels, volumes, volume_mounts, env, env_from, image_pull_secrets, host_ipc, scheduler_name, priority_class_name, runtime_class_name, security_context, additional_pod_spec_args"},
-			{Name: flavor.SkipLocalValidations, Type: flavor.Bool, Default: "false", Meaning: "accept components at local addresses because the cluster's nodes reach them"},
-		},
-		Verify: verifyContext(contexts),
-	}
-}
-
 // maxParallelism and executionMode are the engine's, so every orchestrator has them.
 func maxParallelism() flavor.Attribute {
 	return flavor.Attribute{Name: "max_parallelism", Type: flavor.Int, Scope: flavor.Run, Check: positive, Example: "10",

@@ -13,7 +13,6 @@ import (
 
 	"github.com/proa-ml/proa/flavor"
 	"github.com/proa-ml/proa/internal/strict"
-	"github.com/proa-ml/proa/orchestrator/kubernetes"
 	"github.com/proa-ml/proa/stack"
 )
 
@@ -30,11 +29,6 @@ func mode(value string) error {
 		return nil
 	}
 	return errors.New("it must be stop-on-failure, fail-fast or continue-on-failure")
-}
-
-func podSettings(value string) error {
-	_, err := kubernetes.ParsePodSettings([]byte(value))
-	return err
 }
 
 func positive(value string) error {
@@ -56,6 +50,15 @@ var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 func dnsLabel(value string) error {
 	if !label.MatchString(value) {
 		return errors.New("it must be lower-case letters, digits and dashes, at most 63 of them")
+	}
+	return nil
+}
+
+var subdomain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+
+func dnsName(value string) error {
+	if len(value) > 253 || !subdomain.MatchString(value) {
+		return errors.New("it must be lower-case letters, digits, dashes and dots")
 	}
 	return nil
 }

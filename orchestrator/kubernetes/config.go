@@ -28,6 +28,7 @@ const (
 	envJob       = "PROA_JOB"
 	envJobUID    = "PROA_JOB_UID"
 	envPodIP     = "PROA_POD_IP"
+	envKeepPods  = "PROA_KEEP_PODS"
 	// EnvPodName holds the name of the coordinator's pod, which is a good holder of a run's lease.
 	EnvPodName = "PROA_POD_NAME"
 )
@@ -42,6 +43,8 @@ type Config struct {
 	Secret string
 	// PullSecret is the name of the Secret that the pods of steps pull their images with; empty if they need none.
 	PullSecret string
+	// KeepPods says which finished pods stay (see RunSettings).
+	KeepPods string
 	// Coordinator is the host:port at which launchers reach the completion channel; empty means that there is none.
 	Coordinator string
 	// Listen is the address to serve it on, such as ":8443".
@@ -72,6 +75,7 @@ func LoadInCluster(env func(string) string, dir string) (InCluster, error) {
 		Listen:    ":" + strconv.Itoa(step.ChannelPort),
 
 		PullSecret: env(envPullSecret),
+		KeepPods:   env(envKeepPods),
 	}}
 	if in.Config.Run == "" || in.Config.Namespace == "" {
 		return in, fmt.Errorf("%s and %s are not set: this command runs in a pod that `proa run` made", step.RunEnv, envNamespace)

@@ -22,6 +22,9 @@ var podReasons = map[string]step.FailureKind{
 	"DeadlineExceeded":         step.FailureTimeout,
 }
 
+// terminationTarget is the condition that Kueue gives a pod that it ends to make room for another.
+const terminationTarget corev1.PodConditionType = "TerminationTarget"
+
 // disruptions are the reasons of the condition DisruptionTarget.
 var disruptions = map[string]step.FailureKind{
 	"PreemptionByScheduler":  step.FailurePreempted,
@@ -29,6 +32,7 @@ var disruptions = map[string]step.FailureKind{
 	"DeletionByPodGC":        step.FailureNodeLost,
 	"EvictionByEvictionAPI":  step.FailureEvicted,
 	"TerminationByKubelet":   step.FailureEvicted,
+	"StoppedByKueue":         step.FailurePreempted,
 }
 
 // endOf explains the end of a pod that has ended: first what befell its container, then what befell the pod.
@@ -38,6 +42,9 @@ func endOf(pod *corev1.Pod) step.Failure {
 		return oomFailure(pod)
 	}
 	if f := podFailure(pod); f != nil {
+		return *f
+	}
+	if f := initFailure(pod); f != nil && end == nil {
 		return *f
 	}
 	if end == nil {
@@ -55,6 +62,20 @@ func endOf(pod *corev1.Pod) step.Failure {
 		f.Message += "; its last words: " + last
 	}
 	return f
+}
+
+// initFailure is the failure of a container before the step's, or nil.
+func initFailure(pod *corev1.Pod) *step.Failure {
+	for _, s := range pod.Status.InitContainerStatuses {
+		if end := s.State.Terminated; end != nil && end.ExitCode != 0 {
+			message := fmt.Sprintf("the init container %q ended with exit code %d", s.Name, end.ExitCode)
+			if last := lastLine(end.Message); last != "" {
+				message += "; its last words: " + last
+			}
+			return &step.Failure{Kind: step.FailureConfig, Type: "InitContainer", Message: message}
+		}
+	}
+	return nil
 }
 
 // podFailure is a failure of the pod as a whole, or nil.
@@ -76,6 +97,9 @@ func podFailure(pod *corev1.Pod) *step.Failure {
 // disruption is a failure that the cluster brought about on purpose, or nil.
 func disruption(pod *corev1.Pod) *step.Failure {
 	c := condition(pod, corev1.DisruptionTarget)
+	if c == nil {
+		c = condition(pod, terminationTarget)
+	}
 	if c == nil || c.Status != corev1.ConditionTrue {
 		return nil
 	}

@@ -23,12 +23,27 @@ func explainError(doing string, err error) error {
 		return fmt.Errorf("%s: %w: waiting for room in the namespace's quota: %s", doing, orchestrator.ErrUnavailable, oneLine(err.Error()))
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("%s: the cluster does not accept the credentials (log in again, or choose another context): %w", doing, err)
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "error looking up service account"):
+		return fmt.Errorf("%s: the service account does not exist: create it, or correct step_pod_service_account_name: %w", doing, err)
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "violates PodSecurity"):
+		return fmt.Errorf("%s: the namespace's Pod Security level refuses it: have its label pod-security.kubernetes.io/enforce "+
+			"changed, or take back the setting: %w", doing, err)
+	case isRefusal(err):
+		return fmt.Errorf("%s: an admission webhook refuses it: %w", doing, err)
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "is being terminated"):
+		return fmt.Errorf("%s: the namespace is being deleted: %w", doing, err)
 	case apierrors.IsForbidden(err):
 		return fmt.Errorf("%s: not permitted (`proa orchestrator permissions` prints what is needed): %w", doing, err)
 	case isFinal(err):
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return fmt.Errorf("%s: %w: %w", doing, orchestrator.ErrUnavailable, err)
+}
+
+// isRefusal tells what an admission webhook says from an answer of the API server's own, and from a webhook that can't be
+// reached.
+func isRefusal(err error) bool {
+	return strings.Contains(err.Error(), "admission webhook") && strings.Contains(err.Error(), "denied the request")
 }
 
 // isQuota tells a namespace that has no room now from a refusal.

@@ -12,7 +12,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 )
@@ -76,7 +75,7 @@ func (c *Client) coordinators(run string, s *scene) *feed[corev1.Pod] {
 // job feeds the scene with the run's Job.
 func (c *Client) job(run string, s *scene) *feed[batchv1.Job] {
 	set := func(job *batchv1.Job) { s.update(func() { s.jobKnown, s.job = true, job }) }
-	jobs := jobFeed(c.client, c.namespace, ObjectName(run))
+	jobs := jobFeed(c.client, c.namespace, run)
 	jobs.now = c.now
 	jobs.trouble = func(err error) { c.logger.Debug("following the job is interrupted", "run", run, "error", err) }
 	jobs.before = func() {}
@@ -91,12 +90,12 @@ func (c *Client) job(run string, s *scene) *feed[batchv1.Job] {
 	return jobs
 }
 
-func jobFeed(client kubernetes.Interface, namespace, name string) *feed[batchv1.Job] {
+func jobFeed(client kubernetes.Interface, namespace, run string) *feed[batchv1.Job] {
 	jobs := client.BatchV1().Jobs(namespace)
-	selector := fields.OneTermEqualSelector("metadata.name", name).String()
+	selector := runSelector(run, "")
 	return &feed[batchv1.Job]{
 		list: func(ctx context.Context, o metav1.ListOptions) ([]batchv1.Job, string, error) {
-			o.FieldSelector = selector
+			o.LabelSelector = selector
 			list, err := jobs.List(ctx, o)
 			if err != nil {
 				return nil, "", err
@@ -104,7 +103,7 @@ func jobFeed(client kubernetes.Interface, namespace, name string) *feed[batchv1.
 			return list.Items, list.ResourceVersion, nil
 		},
 		watch: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.FieldSelector = selector
+			o.LabelSelector = selector
 			return jobs.Watch(ctx, o)
 		},
 	}

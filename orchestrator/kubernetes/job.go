@@ -1,6 +1,8 @@
 package kubernetes
 
 import (
+	"fmt"
+
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -10,10 +12,6 @@ import (
 )
 
 const (
-	// jobBackoff is how often a coordinator may crash or be lost before the run is given up.
-	jobBackoff = 10
-	// jobTTL is how long a finished run's Job stays, for a look at its pod; what it owns goes with it.
-	jobTTL = 60
 	// coordinatorGrace is what a coordinator gets to end. It has nothing to save: every fact is recorded already.
 	coordinatorGrace = 5
 
@@ -21,33 +19,42 @@ const (
 )
 
 // buildJob returns the Job that keeps a run's coordinator running.
-func buildJob(namespace string, s Submission) *batchv1.Job {
+func buildJob(namespace string, s Submission) (*batchv1.Job, error) {
+	settings, err := ParseRunSettings(s.Settings)
+	if err != nil {
+		return nil, err
+	}
 	meta := metav1.ObjectMeta{
-		Name: ObjectName(s.Run), Namespace: namespace,
+		Name: jobName(settings.JobNamePrefix, s.Run), Namespace: namespace,
 		Labels:      runLabels(s),
 		Annotations: map[string]string{annotationRunName: s.RunName, annotationPipeline: s.Pipeline},
 	}
 	podMeta := metav1.ObjectMeta{Labels: runLabels(s), Annotations: meta.Annotations}
 	podMeta.Labels[LabelComponent] = componentCoordinator
+	pod := &corev1.Pod{ObjectMeta: podMeta, Spec: coordinatorPod(s, settings)}
+	if err := applyPodSettings(pod, settings.PodSettings); err != nil {
+		return nil, fmt.Errorf("orchestrator_pod_settings: %w", err)
+	}
 	return &batchv1.Job{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
 		ObjectMeta: meta,
 		Spec: batchv1.JobSpec{
-			BackoffLimit:            ptr(int32(jobBackoff)),
-			TTLSecondsAfterFinished: ptr(int32(jobTTL)),
+			BackoffLimit:            settings.backoff(),
+			TTLSecondsAfterFinished: settings.ttl(),
+			ActiveDeadlineSeconds:   settings.deadline(),
 			PodReplacementPolicy:    ptr(batchv1.Failed),
-			Template:                corev1.PodTemplateSpec{ObjectMeta: podMeta, Spec: coordinatorPod(s)},
+			Template:                corev1.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec},
 		},
-	}
+	}, nil
 }
 
-func coordinatorPod(s Submission) corev1.PodSpec {
+func coordinatorPod(s Submission, settings RunSettings) corev1.PodSpec {
 	pod := restrictedPod()
 	pod.RestartPolicy = corev1.RestartPolicyOnFailure
 	if len(s.PullConfig) > 0 {
 		pod.ImagePullSecrets = pullSecrets(pullName(s.Run))
 	}
-	pod.ServiceAccountName = serviceAccount
+	pod.ServiceAccountName = settings.account()
 	pod.AutomountServiceAccountToken = ptr(true)
 	pod.TerminationGracePeriodSeconds = ptr(int64(coordinatorGrace))
 	pod.Volumes = []corev1.Volume{
@@ -57,7 +64,7 @@ func coordinatorPod(s Submission) corev1.PodSpec {
 		Name:  componentCoordinator,
 		Image: s.CoordinatorImage,
 		Args:  s.CoordinatorArgs,
-		Env:   coordinatorEnv(s),
+		Env:   coordinatorEnv(s, settings),
 		Ports: []corev1.ContainerPort{{Name: "channel", ContainerPort: step.ChannelPort}},
 		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
 			corev1.ResourceCPU: resource.MustParse("50m"), corev1.ResourceMemory: resource.MustParse("64Mi"),
@@ -72,7 +79,7 @@ func coordinatorPod(s Submission) corev1.PodSpec {
 	return pod
 }
 
-func coordinatorEnv(s Submission) []corev1.EnvVar {
+func coordinatorEnv(s Submission, settings RunSettings) []corev1.EnvVar {
 	field := func(name, path string) corev1.EnvVar {
 		return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{
 			APIVersion: "v1", FieldPath: path,
@@ -80,7 +87,7 @@ func coordinatorEnv(s Submission) []corev1.EnvVar {
 	}
 	env := []corev1.EnvVar{
 		{Name: step.RunEnv, Value: s.Run},
-		{Name: envJob, Value: ObjectName(s.Run)},
+		{Name: envJob, Value: jobName(settings.JobNamePrefix, s.Run)},
 		field(envJobUID, "metadata.labels['"+labelJobUID+"']"),
 		field(envNamespace, "metadata.namespace"),
 		field(EnvPodName, "metadata.name"),
@@ -88,6 +95,9 @@ func coordinatorEnv(s Submission) []corev1.EnvVar {
 	}
 	if len(s.PullConfig) > 0 {
 		env = append(env, corev1.EnvVar{Name: envPullSecret, Value: pullName(s.Run)})
+	}
+	if settings.KeepPods != "" {
+		env = append(env, corev1.EnvVar{Name: envKeepPods, Value: settings.KeepPods})
 	}
 	return env
 }

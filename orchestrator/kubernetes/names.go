@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+
+	"github.com/proa-ml/proa/orchestrator"
 )
 
 // The labels and annotations of everything that belongs to a run. A label's value is cut and hashed where the name
@@ -15,6 +17,8 @@ const (
 	LabelPipeline  = "proa.dev/pipeline"
 	LabelStep      = "proa.dev/step"
 	LabelAttempt   = "proa.dev/attempt"
+	// LabelQueue is Kueue's: the queue that a pod waits in.
+	LabelQueue = "kueue.x-k8s.io/queue-name"
 
 	annotationRunName  = "proa.dev/run-name"
 	annotationPipeline = "proa.dev/pipeline"
@@ -28,8 +32,19 @@ const (
 // serviceAccount is the name of the service account, its role and the binding of the two.
 const serviceAccount = "proa"
 
-// ObjectName is the name of a run's Job and of its Secret.
+// ObjectName is the name of a run's Secret and, unless settings give it another prefix, of its Job.
 func ObjectName(run string) string { return "proa-" + run }
+
+// jobName is the name of a run's Job. Who looks for it does so by its label.
+func jobName(prefix, run string) string {
+	if prefix == "" {
+		return ObjectName(run)
+	}
+	return orchestrator.Slug(prefix, maxPrefix) + "-" + run
+}
+
+// maxPrefix leaves room for a run's id and for what Kubernetes appends to the names of a Job's pods.
+const maxPrefix = 36
 
 // runSelector selects what belongs to a run; component restricts it unless empty.
 func runSelector(run, component string) string {

@@ -135,9 +135,12 @@ func (o *Orchestrator) Stop(ctx context.Context, attempt string, grace time.Dura
 	return o.remove(ctx, attempt, grace+savingTime)
 }
 
-// Remove deletes the pod.
-func (o *Orchestrator) Remove(ctx context.Context, attempt string, _ bool) error {
+// Remove deletes the pod, unless it is to be kept: then it ends by itself, and goes with the run's Job.
+func (o *Orchestrator) Remove(ctx context.Context, attempt string, failed bool) error {
 	o.tracker.remove(attempt)
+	if keeps(o.config.KeepPods, failed) {
+		return nil
+	}
 	return o.remove(ctx, attempt, removeGrace)
 }
 

@@ -27,6 +27,8 @@ const (
 type observation struct {
 	status driver.Status
 	doubt  *doubt
+	// limit is what a pod that doesn't run yet becomes if it doesn't for too long; nil if it may take for ever.
+	limit *doubt
 }
 
 // doubt is a state that becomes a failure unless it changes in time.
@@ -50,7 +52,9 @@ func observe(pod *corev1.Pod) observation {
 	case pod.Status.Phase == corev1.PodRunning || containerRunning(pod):
 		return observation{status: status(pod, driver.Running, "")}
 	}
-	return pending(pod)
+	o := pending(pod)
+	o.limit = pendingLimit(pod, o.status.Reason)
+	return o
 }
 
 // vanished is what is known of an attempt whose pod is gone: the last that was seen of it, if that explains the end.
@@ -107,22 +111,20 @@ func pending(pod *corev1.Pod) observation {
 		return observation{status: status(pod, driver.Pending, unscheduled(c))}
 	}
 	waiting := containerWaiting(pod)
+	if before := initWaiting(pod); before != nil {
+		waiting = before
+	}
 	if waiting == nil {
 		return observation{status: status(pod, driver.Pending, "starting on node "+pod.Spec.NodeName)}
 	}
-	image := imageOf(pod)
 	detail := oneLine(waiting.Message)
 	switch waiting.Reason {
-	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError", "SignatureValidationFailed":
-		return pulling(pod, waiting.Reason, image, pullCause(waiting.Message, image))
-	case "InvalidImageName", "ErrImageNeverPull":
-		return ended(pod, imageFailure(waiting.Reason, image, pullCause(waiting.Message, image)))
+	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError", "SignatureValidationFailed",
+		"InvalidImageName", "ErrImageNeverPull":
+		return pulling(pod, waiting)
 	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
-		return observation{
-			status: status(pod, driver.Pending, "can't create the container: "+detail),
-			doubt: &doubt{grace: configGrace, failure: step.Failure{
-				Kind: step.FailureConfig, Type: waiting.Reason, Message: "the container can't be created: " + detail}},
-		}
+		return doubtful(pod, waiting.Reason, "can't create the container: "+detail, step.Failure{
+			Kind: step.FailureConfig, Type: waiting.Reason, Message: "the container can't be created: " + detail})
 	case "ContainerCreating", "PodInitializing":
 		return observation{status: status(pod, driver.Pending, creating(pod))}
 	}
@@ -130,6 +132,9 @@ func pending(pod *corev1.Pod) observation {
 }
 
 func unscheduled(c *corev1.PodCondition) string {
+	if c != nil && c.Reason == corev1.PodReasonSchedulingGated {
+		return "held back by its scheduling gates: " + oneLine(c.Message)
+	}
 	if c == nil || c.Message == "" {
 		return "waiting for a node"
 	}
@@ -144,17 +149,31 @@ func creating(pod *corev1.Pod) string {
 	return "preparing network and volumes"
 }
 
-func pulling(pod *corev1.Pod, reason, image, detail string) observation {
-	grace := pullGrace
+func pulling(pod *corev1.Pod, waiting *corev1.ContainerStateWaiting) observation {
+	image := imageOf(pod)
+	detail := pullCause(waiting.Message, image)
+	o := doubtful(pod, waiting.Reason, strings.TrimSuffix("can't pull image yet: "+detail, ": "), imageFailure(waiting.Reason, image, detail))
+	if o.doubt == nil || o.doubt.grace != pullGrace {
+		return o
+	}
 	for _, text := range []string{"not found", "unauthorized", "denied", "forbidden", "manifest unknown", "no match for platform"} {
 		if strings.Contains(strings.ToLower(detail), text) {
-			grace = pullGraceDefinite
+			o.doubt.grace = pullGraceDefinite
 		}
 	}
-	return observation{
-		status: status(pod, driver.Pending, strings.TrimSuffix("can't pull image yet: "+detail, ": ")),
-		doubt:  &doubt{grace: grace, failure: imageFailure(reason, image, detail)},
+	return o
+}
+
+// doubtful is a container that waits for a reason which, if the pod's settings count it as one, becomes a failure.
+func doubtful(pod *corev1.Pod, reason, words string, failure step.Failure) observation {
+	grace, fails := waitingReasonsOf(pod).graceOf(reason)
+	switch {
+	case !fails:
+		return observation{status: status(pod, driver.Pending, words)}
+	case grace == 0:
+		return ended(pod, failure)
 	}
+	return observation{status: status(pod, driver.Pending, words), doubt: &doubt{grace: grace, failure: failure}}
 }
 
 // pullCause is what remains of a failed pull's message behind the last time it repeats the image.
@@ -198,6 +217,16 @@ func containerEnd(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 func containerWaiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
 	if s := containerStatus(pod); s != nil {
 		return s.State.Waiting
+	}
+	return nil
+}
+
+// initWaiting is why a container before the step's doesn't run, unless that is only its turn.
+func initWaiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
+	for i := range pod.Status.InitContainerStatuses {
+		if w := pod.Status.InitContainerStatuses[i].State.Waiting; w != nil && w.Reason != "PodInitializing" {
+			return w
+		}
 	}
 	return nil
 }

@@ -74,6 +74,9 @@ func BuildPod(c Config, a driver.Attempt) (*corev1.Pod, error) {
 	pod.Containers = []corev1.Container{container}
 	pod.Volumes = []corev1.Volume{tmpVolume(), secretVolume("access", c.Secret, keyAccess)}
 	made := &corev1.Pod{ObjectMeta: meta, Spec: pod}
+	if err := shareMemory(made, a.Resources); err != nil {
+		return nil, fmt.Errorf("step %q: %w", a.Step, err)
+	}
 	if err := tune(made, a); err != nil {
 		return nil, fmt.Errorf("step %q: %w", a.Step, err)
 	}
@@ -83,14 +86,25 @@ func BuildPod(c Config, a driver.Attempt) (*corev1.Pod, error) {
 // tune applies the attempt's settings to its pod.
 func tune(pod *corev1.Pod, a driver.Attempt) error {
 	s, err := ParseSettings(a.Settings)
-	if err != nil || s.PodSettings == nil {
+	if err != nil {
 		return err
 	}
-	settings, err := ParsePodSettings(s.PodSettings)
-	if err != nil {
+	if s.StepPodServiceAccountName != "" {
+		pod.Spec.ServiceAccountName, pod.Spec.AutomountServiceAccountToken = s.StepPodServiceAccountName, ptr(true)
+	}
+	if s.Privileged {
+		pod.Spec.Containers[0].SecurityContext = &corev1.SecurityContext{Privileged: ptr(true)}
+	}
+	if s.Queue != "" {
+		pod.Labels[LabelQueue] = s.Queue
+	}
+	if err := annotateWaiting(pod, s); err != nil {
+		return err
+	}
+	if err := applyPodSettings(pod, s.PodSettings); err != nil {
 		return fmt.Errorf("pod_settings: %w", err)
 	}
-	return settings.apply(pod)
+	return nil
 }
 
 // stepEnv tells the launcher what it is to do. Nothing of it is secret.
@@ -128,9 +142,20 @@ func resources(r *spec.Resources) (corev1.ResourceRequirements, error) {
 		}
 		requests[corev1.ResourceMemory], limits[corev1.ResourceMemory] = q, q
 	}
+	if r.EphemeralStorage != "" {
+		q, err := resource.ParseQuantity(r.EphemeralStorage)
+		if err != nil {
+			return out, fmt.Errorf("resources: ephemeral_storage %q is not a quantity such as \"10Gi\": %w", r.EphemeralStorage, err)
+		}
+		requests[corev1.ResourceEphemeralStorage], limits[corev1.ResourceEphemeralStorage] = q, q
+	}
 	if r.GPU > 0 {
+		name := gpuResource
+		if r.GPUResource != "" {
+			name = corev1.ResourceName(r.GPUResource)
+		}
 		q := *resource.NewQuantity(int64(r.GPU), resource.DecimalSI)
-		requests[gpuResource], limits[gpuResource] = q, q
+		requests[name], limits[name] = q, q
 	}
 	if len(requests) > 0 {
 		out.Requests = maps.Clone(requests)
@@ -139,6 +164,23 @@ func resources(r *spec.Resources) (corev1.ResourceRequirements, error) {
 		out.Limits = limits
 	}
 	return out, nil
+}
+
+// shareMemory gives a pod the shared memory that its step asks for, which counts as memory of the pod.
+func shareMemory(pod *corev1.Pod, r *spec.Resources) error {
+	if r == nil || r.SharedMemory == "" {
+		return nil
+	}
+	size, err := resource.ParseQuantity(r.SharedMemory)
+	if err != nil {
+		return fmt.Errorf("resources: shared_memory %q is not a quantity such as \"1Gi\": %w", r.SharedMemory, err)
+	}
+	pod.Spec.Volumes = append(pod.Spec.Volumes, corev1.Volume{Name: "shm", VolumeSource: corev1.VolumeSource{
+		EmptyDir: &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory, SizeLimit: &size},
+	}})
+	c := &pod.Spec.Containers[0]
+	c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "shm", MountPath: "/dev/shm"})
+	return nil
 }
 
 // restrictedPod is a pod that the Pod Security level "restricted" admits, without a token of the cluster's API.

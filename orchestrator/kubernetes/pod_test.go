@@ -103,7 +103,10 @@ func testSubmission() Submission {
 }
 
 func TestBuildJob(t *testing.T) {
-	job := buildJob("ml", testSubmission())
+	job, err := buildJob("ml", testSubmission())
+	if err != nil {
+		t.Fatal(err)
+	}
 	goldenYAML(t, "job.yaml", job)
 	if text, err := json.Marshal(job); err != nil || strings.Contains(string(text), "s3cret") {
 		t.Errorf("the job holds a secret (%v)", err)
@@ -117,7 +120,10 @@ func TestBuildJob(t *testing.T) {
 func TestPullSecret(t *testing.T) {
 	s := testSubmission()
 	s.PullConfig = []byte(`{"auths":{"registry.example":{"password":"hush"}}}`)
-	job := buildJob("ml", s)
+	job, err := buildJob("ml", s)
+	if err != nil {
+		t.Fatal(err)
+	}
 	secret := buildPullSecret("ml", s, Owner{Name: job.Name, UID: "u"})
 	if secret.Type != corev1.SecretTypeDockerConfigJson || !bytes.Equal(secret.Data[corev1.DockerConfigJsonKey], s.PullConfig) || len(secret.OwnerReferences) != 1 {
 		t.Errorf("the secret is %+v", secret.ObjectMeta)

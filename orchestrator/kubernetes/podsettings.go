@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
@@ -31,9 +32,16 @@ type PodSettings struct {
 	RuntimeClassName  string                       `json:"runtime_class_name,omitempty"`
 	// SecurityContext replaces the container's, which is what the Pod Security level "restricted" asks for.
 	SecurityContext *corev1.SecurityContext `json:"security_context,omitempty"`
+	// InitContainers run one after the other before the step's container, Sidecars beside it; they are ended after it. In
+	// their image, ImagePlaceholder stands for the step's own.
+	InitContainers []corev1.Container `json:"init_containers,omitempty"`
+	Sidecars       []corev1.Container `json:"sidecars,omitempty"`
 	// AdditionalPodSpecArgs is a strategic merge patch of the pod's spec, applied last: any field of a PodSpec.
 	AdditionalPodSpecArgs map[string]json.RawMessage `json:"additional_pod_spec_args,omitempty"`
 }
+
+// ImagePlaceholder stands for the image of the step.
+const ImagePlaceholder = "{{ image }}"
 
 // ParsePodSettings reads pod settings from JSON, and names an unknown field.
 func ParsePodSettings(data []byte) (PodSettings, error) {
@@ -53,7 +61,19 @@ func ParsePodSettings(data []byte) (PodSettings, error) {
 	return s, nil
 }
 
-// apply changes a step's pod. What makes it proa's pod, its own labels and environment, stays.
+// applyPodSettings applies settings given as JSON, if there are any.
+func applyPodSettings(pod *corev1.Pod, data []byte) error {
+	if len(data) == 0 {
+		return nil
+	}
+	settings, err := ParsePodSettings(data)
+	if err != nil {
+		return err
+	}
+	return settings.apply(pod)
+}
+
+// apply changes a pod. What makes it proa's pod, its own labels and environment, stays.
 func (s PodSettings) apply(pod *corev1.Pod) error {
 	pod.Labels = under(s.Labels, pod.Labels)
 	pod.Annotations = under(s.Annotations, pod.Annotations)
@@ -72,6 +92,7 @@ func (s PodSettings) apply(pod *corev1.Pod) error {
 		spec.ImagePullSecrets = append(spec.ImagePullSecrets, corev1.LocalObjectReference{Name: name})
 	}
 	s.applyContainer(&spec.Containers[0])
+	s.addContainers(spec)
 	return s.patch(spec)
 }
 
@@ -86,6 +107,27 @@ func (s PodSettings) applyContainer(c *corev1.Container) {
 		c.Resources.Requests = over(c.Resources.Requests, s.Resources.Requests)
 		c.Resources.Limits = over(c.Resources.Limits, s.Resources.Limits)
 		c.Resources.Claims = append(c.Resources.Claims, s.Resources.Claims...)
+	}
+}
+
+// addContainers adds the containers before and beside the step's. A sidecar is an init container that goes on, which the
+// kubelet ends once the step's container has ended. They are as unprivileged as it, unless they say otherwise.
+func (s PodSettings) addContainers(spec *corev1.PodSpec) {
+	add := func(c corev1.Container) {
+		if strings.ReplaceAll(c.Image, " ", "") == strings.ReplaceAll(ImagePlaceholder, " ", "") {
+			c.Image = spec.Containers[0].Image
+		}
+		if c.SecurityContext == nil {
+			c.SecurityContext = restrictedContainer()
+		}
+		spec.InitContainers = append(spec.InitContainers, c)
+	}
+	for _, c := range s.Sidecars {
+		c.RestartPolicy = ptr(corev1.ContainerRestartPolicyAlways)
+		add(c)
+	}
+	for _, c := range s.InitContainers {
+		add(c)
 	}
 }
 

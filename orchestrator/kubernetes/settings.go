@@ -14,6 +14,20 @@ const DefaultNamespace = "proa"
 type Settings struct {
 	// PodSettings tune the step's pods.
 	PodSettings json.RawMessage `json:"pod_settings,omitempty"`
+	// StepPodServiceAccountName is the service account of the step's pods, which then have its token; without it they
+	// have none.
+	StepPodServiceAccountName string `json:"step_pod_service_account_name,omitempty"`
+	// Privileged gives the step's container all rights on its node.
+	Privileged bool `json:"privileged,omitempty"`
+	// Queue is the Kueue queue that the step's pods wait in.
+	Queue string `json:"queue,omitempty"`
+	// PendingTimeout is how long a pod may be without a container that runs; 0 means for ever. What it spends held back by
+	// scheduling gates doesn't count.
+	PendingTimeout Period `json:"pending_timeout,omitempty"`
+	// WaitingReasons are the reasons of a waiting container that fail the attempt; nil means the usual ones.
+	WaitingReasons *WaitingReasons `json:"fail_on_container_waiting_reasons,omitempty"`
+	// PodFailurePolicy is the engine's, which finds it in the plan.
+	PodFailurePolicy json.RawMessage `json:"pod_failure_policy,omitempty"`
 }
 
 // ParseSettings reads settings given as single JSON values, and names an unknown one.

@@ -25,6 +25,8 @@ type Submission struct {
 	// exit with 0 when the run has ended, in whatever way, and with another code to be started again.
 	CoordinatorImage string
 	CoordinatorArgs  []string
+	// Settings are the plan's for the run as a whole.
+	Settings map[string]json.RawMessage
 	// Config is what the coordinator needs: stores, credentials. It is kept in a Secret that only the coordinator sees.
 	Config []byte
 	// PullConfig is what a Docker configuration file says of the images' registry; empty if the nodes need no credentials.
@@ -43,10 +45,14 @@ func (c *Client) Submit(ctx context.Context, s Submission) error {
 	if err != nil {
 		return err
 	}
-	if err := c.prepare(ctx); err != nil {
+	if err := c.ready(ctx, s); err != nil {
 		return err
 	}
-	job, err := c.createJob(ctx, buildJob(c.namespace, s))
+	wanted, err := buildJob(c.namespace, s)
+	if err != nil {
+		return err
+	}
+	job, err := c.createJob(ctx, wanted)
 	if err != nil {
 		return err
 	}
@@ -61,6 +67,31 @@ func (c *Client) Submit(ctx context.Context, s Submission) error {
 		}
 	}
 	return nil
+}
+
+// ready makes sure of the namespace, and of the coordinator's service account: proa's own, or the given one, which has to
+// exist.
+func (c *Client) ready(ctx context.Context, s Submission) error {
+	settings, err := ParseRunSettings(s.Settings)
+	if err != nil {
+		return err
+	}
+	if settings.ServiceAccountName == "" {
+		return c.prepare(ctx)
+	}
+	if err := c.makeNamespace(ctx); err != nil {
+		return err
+	}
+	_, err = c.client.CoreV1().ServiceAccounts(c.namespace).Get(ctx, settings.ServiceAccountName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return fmt.Errorf("the service account %q does not exist in namespace %q: create it and bind it to the role that "+
+			"`proa orchestrator permissions` prints, or leave service_account_name out, and proa makes one",
+			settings.ServiceAccountName, c.namespace)
+	}
+	if apierrors.IsForbidden(err) {
+		return nil // the run will tell
+	}
+	return explainError("looking at service account "+settings.ServiceAccountName, err)
 }
 
 func (c *Client) createSecret(ctx context.Context, secret *corev1.Secret) error {

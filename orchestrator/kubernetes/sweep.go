@@ -28,13 +28,27 @@ func (c *Client) Finish(ctx context.Context, run string) error {
 // Sweep removes all that a run has in the cluster, whether it has ended or not, and waits until its pods are gone.
 // Pods that run get grace to end. The Job goes first, so that nothing starts a coordinator again.
 func (c *Client) Sweep(ctx context.Context, run string, grace time.Duration) error {
-	if err := c.deleteJob(ctx, ObjectName(run)); err != nil {
+	if err := c.deleteJobs(ctx, run); err != nil {
 		return err
 	}
 	if err := c.sweepPods(ctx, run, grace); err != nil {
 		return err
 	}
 	return c.Finish(ctx, run)
+}
+
+// deleteJobs deletes the run's Job, whatever its name is.
+func (c *Client) deleteJobs(ctx context.Context, run string) error {
+	jobs, err := c.client.BatchV1().Jobs(c.namespace).List(ctx, metav1.ListOptions{LabelSelector: runSelector(run, "")})
+	if err != nil {
+		return explainError("looking for the run's job", err)
+	}
+	for _, job := range jobs.Items {
+		if err := c.deleteJob(ctx, job.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *Client) deleteJob(ctx context.Context, name string) error {

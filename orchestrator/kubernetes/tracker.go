@@ -33,6 +33,9 @@ type tracked struct {
 	last  driver.Status
 	doubt *doubt
 	until time.Time
+	// limit is when a pod that doesn't run yet is given up.
+	limit      *doubt
+	limitUntil time.Time
 	// disruption is what the cluster said it does to the pod, if it did.
 	disruption *step.Failure
 	// marked says that the attempt existed before the list under way was asked for.
@@ -52,7 +55,7 @@ func (t *tracker) begin(known []string, events driver.Events) {
 	defer t.mu.Unlock()
 	t.events = events
 	for _, a := range t.attempts {
-		a.last, a.doubt, a.marked = driver.Status{}, nil, false
+		a.last, a.doubt, a.limit, a.marked = driver.Status{}, nil, nil, false
 	}
 	for _, name := range known {
 		delete(t.removed, name)
@@ -179,16 +182,26 @@ func (t *tracker) settle() time.Time {
 	var next time.Time
 	now := t.now()
 	for name, a := range t.attempts {
+		d, until := a.due()
 		switch {
-		case a.doubt == nil:
-		case !now.Before(a.until):
-			failure := a.doubt.failure
+		case d == nil:
+		case !now.Before(until):
+			failure := d.failure
+			a.limit = nil
 			t.tell(a, driver.Status{Attempt: name, Phase: driver.Ended, ExitCode: -1, Failure: &failure}, nil)
-		case next.IsZero() || a.until.Before(next):
-			next = a.until
+		case next.IsZero() || until.Before(next):
+			next = until
 		}
 	}
 	return next
+}
+
+// due returns what the attempt becomes first unless it changes, and when; nil if it may stay as it is.
+func (a *tracked) due() (*doubt, time.Time) {
+	if a.limit != nil && (a.doubt == nil || a.limitUntil.Before(a.until)) {
+		return a.limit, a.limitUntil
+	}
+	return a.doubt, a.until
 }
 
 func (t *tracker) get(name string) *tracked {
@@ -210,7 +223,29 @@ func (t *tracker) observe(pod *corev1.Pod) {
 		a.disruption = f
 	}
 	o := observe(pod)
+	t.limits(a, o.limit)
 	t.tell(a, o.status, o.doubt)
+}
+
+// limits begins, keeps or ends the time that an attempt may be pending.
+func (t *tracker) limits(a *tracked, limit *doubt) {
+	switch {
+	case limit == nil || order(a.last.Phase) > order(driver.Pending):
+		a.limit = nil
+		return
+	case a.limit == nil:
+		a.limitUntil = t.now().Add(limit.grace)
+	}
+	a.limit = limit
+	t.awake()
+}
+
+// awake has the one who settles look again.
+func (t *tracker) awake() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
 }
 
 // tell passes a status on if it is news: forward, and different. An outcome is news even after an end without one.
@@ -247,10 +282,7 @@ func (t *tracker) doubts(a *tracked, d *doubt) {
 		until = a.until
 	}
 	a.doubt, a.until = d, until
-	select {
-	case t.wake <- struct{}{}:
-	default:
-	}
+	t.awake()
 }
 
 func order(p driver.Phase) int {

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from proa.context import StepContext, step_context
     from proa.errors import MaterializerError, OutputError, PipelineError, ProaError, RunFailed
+    from proa.kubernetes import KubernetesOrchestratorSettings, KubernetesPodSettings
     from proa.materializers import Materializer
     from proa.pipelines import Pipeline, pipeline
     from proa.runs import Output, Run, StepRun, get_run
-    from proa.settings import DockerSettings, OnOOM, Resources, Retry
+    from proa.settings import DockerSettings, OnOOM, Resources, ResourceSettings, Retry
     from proa.steps import Step, step
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "DockerSettings": "settings",
+    "KubernetesOrchestratorSettings": "kubernetes",
+    "KubernetesPodSettings": "kubernetes",
     "Materializer": "materializers",
     "MaterializerError": "errors",
     "OnOOM": "settings",
@@ -28,6 +31,7 @@ _HOMES = {
     "Pipeline": "pipelines",
     "PipelineError": "errors",
     "ProaError": "errors",
+    "ResourceSettings": "settings",
     "Resources": "settings",
     "Retry": "settings",
     "Run": "runs",
@@ -43,6 +47,8 @@ _HOMES = {
 
 __all__ = [
     "DockerSettings",
+    "KubernetesOrchestratorSettings",
+    "KubernetesPodSettings",
     "Materializer",
     "MaterializerError",
     "OnOOM",
@@ -51,6 +57,7 @@ __all__ = [
     "Pipeline",
     "PipelineError",
     "ProaError",
+    "ResourceSettings",
     "Resources",
     "Retry",
     "Run",

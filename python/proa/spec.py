@@ -68,7 +68,7 @@ class _Compiler:
         function = node.step.function
         reference = self._source.reference(function)
         _check_returns(self._digester, node)
-        retry, resources = options.get("retry"), options.get("resources")
+        retry, resources = options.get("retry"), _resources(options, owner)
         document = {
             "name": node.name,
             "run": {"python": {"source": reference, "digest": self._digester.digest(function)}},
@@ -157,6 +157,15 @@ def _parameters(pipeline: Pipeline, args: Tuple[Any, ...], kwargs: Mapping[str, 
             )
         parameters[name] = value
     return parameters
+
+
+def _resources(options: Mapping[str, Any], owner: str) -> Any:
+    """Return a step's resources, which may stand among its settings, too."""
+    settings = options.get("settings")
+    among = settings.get("resources") if isinstance(settings, Mapping) else None
+    if among is not None and options.get("resources") is not None:
+        raise PipelineError(f"{owner}: resources are given twice, as an option and among the settings; remove one")
+    return options.get("resources") if among is None else among
 
 
 def _flag(value: Any, owner: str) -> Any:

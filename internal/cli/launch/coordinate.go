@@ -50,13 +50,12 @@ func coordinate(ctx context.Context, k *kit.Kit) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeAll()) }()
-	_, err = run.Execute(ctx, parts, in.Run, &run.Options{
-		Now: k.Now, Rand: k.Rand, Holder: in.Holder, Observer: run.NewLineObserver(k.Out),
-		Mode: config.Settings.Mode, MaxParallelism: config.Settings.MaxParallelism,
-		// The cluster starts a coordinator only after the last one has ended, so there is no lease to wait for; and
-		// should one live on unseen, it is fenced.
-		Force: true,
-	})
+	options := config.Settings.engine()
+	options.Now, options.Rand, options.Holder, options.Observer = k.Now, k.Rand, in.Holder, run.NewLineObserver(k.Out)
+	// The cluster starts a coordinator only after the last one has ended, so there is no lease to wait for; and should one
+	// live on unseen, it is fenced.
+	options.Force = true
+	_, err = run.Execute(ctx, parts, in.Run, &options)
 	return err
 }
 

@@ -29,12 +29,10 @@ func (l *launch) runLocal(ctx context.Context) (err error) {
 		return err
 	}
 	l.view.Begin(l.run.Name, l.plan)
+	options := l.settings.engine()
+	options.Now, options.Rand, options.Observer, options.CancelOn = l.Now, l.Rand, l.view, l.interrupt.first.Done()
 	result, err := run.Execute(ctx,
-		run.Components{Artifacts: l.artifacts, Metadata: l.metadata, Orchestrator: orchestrator},
-		l.run.ID, &run.Options{
-			Now: l.Now, Rand: l.Rand, Observer: l.view, CancelOn: l.interrupt.first.Done(),
-			Mode: l.settings.Mode, MaxParallelism: l.settings.MaxParallelism,
-		})
+		run.Components{Artifacts: l.artifacts, Metadata: l.metadata, Orchestrator: orchestrator}, l.run.ID, &options)
 	if err != nil {
 		return err
 	}

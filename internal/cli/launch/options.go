@@ -3,6 +3,7 @@ package launch
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/proa-ml/proa/plan"
 	"github.com/proa-ml/proa/run"
@@ -14,6 +15,17 @@ type runSettings struct {
 	MaxParallelism int      `json:"max_parallelism,omitempty"`
 	// Synchronous says that the client waits for the run; it does unless told otherwise.
 	Synchronous *bool `json:"synchronous,omitempty"`
+	// Grace and Deadline are in seconds.
+	Grace    int `json:"pod_stop_grace_period,omitempty"`
+	Deadline int `json:"active_deadline_seconds,omitempty"`
+}
+
+// engine returns the engine's options that are settings.
+func (s runSettings) engine() run.Options {
+	return run.Options{
+		Mode: s.Mode, MaxParallelism: s.MaxParallelism,
+		Grace: time.Duration(s.Grace) * time.Second, Deadline: time.Duration(s.Deadline) * time.Second,
+	}
 }
 
 // settingsOf reads the settings of a plan, which were checked when it was made.

@@ -97,7 +97,8 @@ func settingsTarget(k *kit.Kit, s stack.Resolved) (plan.Target, error) {
 	return t, nil
 }
 
-// checkSettings checks the settings that a pipeline has for the orchestrator against its flavor.
+// checkSettings checks the settings that a pipeline has for the orchestrator against its flavor, and puts them into their
+// usual notation.
 func checkSettings(c flavor.Catalogue, s stack.Resolved, p *spec.Pipeline) error {
 	f, err := c.Find(stack.Orchestrator, s.Components[stack.Orchestrator].Flavor)
 	if err != nil {
@@ -107,12 +108,17 @@ func checkSettings(c flavor.Catalogue, s stack.Resolved, p *spec.Pipeline) error
 		if settings == nil {
 			return nil
 		}
+		usual := map[string]json.RawMessage{}
 		for _, name := range slices.Sorted(maps.Keys(settings.Orchestrator)) {
-			err := f.CheckSetting(name, textOf(settings.Orchestrator[name]), level)
-			if err != nil && !c.Foreign(f, name) {
+			proper, value, err := f.Setting(name, textOf(settings.Orchestrator[name]), level)
+			switch {
+			case err == nil:
+				usual[proper] = value
+			case !c.Foreign(f, name):
 				return fmt.Errorf("settings of %s: %w", where, err)
 			}
 		}
+		settings.Orchestrator = usual
 		return nil
 	}
 	if err := check("the pipeline", flavor.Run, p.Settings); err != nil {

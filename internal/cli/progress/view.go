@@ -143,6 +143,10 @@ func (v *View) Event(r run.Recorded) {
 		return
 	}
 	n := v.model.apply(r)
+	if _, late := r.Event.(run.DeadlineExceeded); late {
+		v.say("The run takes longer than it may (active_deadline_seconds): stopping what runs.")
+		return
+	}
 	if n == nil {
 		v.touch()
 		return

@@ -46,10 +46,19 @@ class Metrics:
         delay="10s",
         factor=2,
         cap=timedelta(minutes=5),
+        on=["user", "image"],
+        infrastructure=5,
         on_oom=OnOOM(max_memory="8Gi", memory_factor=1.5),
     ),
     timeout="1h30m",
-    resources=Resources(cpu="500m", memory="2Gi", gpu=1),
+    resources=Resources(
+        cpu="500m",
+        memory="2Gi",
+        gpu=1,
+        gpu_resource="amd.com/gpu",
+        ephemeral_storage="10Gi",
+        shared_memory="1Gi",
+    ),
 )
 def load(path: str) -> Table:
     return Table()
