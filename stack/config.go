@@ -16,6 +16,7 @@ type Config struct {
 	active     string
 	stacks     map[string]Stack
 	components map[Kind]map[string]Component
+	lines      map[place]int
 }
 
 // NewConfig returns a config that holds only the built-in stack, made of the given components.
@@ -24,6 +25,7 @@ func NewConfig(builtIn []Component) *Config {
 		active:     DefaultName,
 		stacks:     map[string]Stack{},
 		components: map[Kind]map[string]Component{},
+		lines:      map[place]int{},
 	}
 	standard := Stack{Name: DefaultName, Components: map[Kind]string{}, BuiltIn: true}
 	for _, component := range builtIn {

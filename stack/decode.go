@@ -142,7 +142,8 @@ func (c *Config) decodeComponent(component Component, at, node *yaml.Node) error
 		"flavor": text(&component.Flavor),
 		"attributes": func(node *yaml.Node) error {
 			component.Attributes = map[string]string{}
-			return entries(node, func(key string, _, value *yaml.Node) error {
+			return entries(node, func(key string, at, value *yaml.Node) error {
+				c.lines[place{component.Kind, component.Name, key}] = at.Line
 				var s string
 				err := text(&s)(value)
 				component.Attributes[key] = s
@@ -156,6 +157,7 @@ func (c *Config) decodeComponent(component Component, at, node *yaml.Node) error
 	if old, ok := c.components[component.Kind][component.Name]; ok && old.BuiltIn {
 		return fmt.Errorf("line %d: the %s %q is built in", at.Line, component.Kind.Words(), component.Name)
 	}
+	c.lines[place{component.Kind, component.Name, ""}] = at.Line
 	c.put(component)
 	return nil
 }
@@ -166,6 +168,7 @@ func (c *Config) decodeStacks(node *yaml.Node) error {
 		known := fields{}
 		for _, kind := range Kinds() {
 			known[string(kind)] = func(node *yaml.Node) error {
+				c.lines[place{name: name, key: string(kind)}] = node.Line
 				var component string
 				err := text(&component)(node)
 				s.Components[kind] = component

@@ -54,3 +54,21 @@ func (n noun) removeAttributeCommand() *cobra.Command {
 		},
 	}
 }
+
+func (n noun) deleteCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Example: fmt.Sprintf("  proa %s delete NAME", n.kind),
+		Use:     "delete NAME", Short: fmt.Sprintf("Forget %s that no stack uses", n.kind.Article()),
+		Args: kit.Args(1, 1), ValidArgsFunction: kit.Complete(n.names),
+		RunE: func(_ *cobra.Command, args []string) error {
+			err := n.Files.Update(func(config *stack.Config) error { return config.DeleteComponent(n.kind, args[0]) })
+			if err != nil {
+				return err
+			}
+			n.Statusf("Deleted %s '%s'.", n.kind.Words(), args[0])
+			return nil
+		},
+	}
+	cmd.Flags().BoolP("yes", "y", false, "don't ask (nothing is asked)")
+	return cmd
+}

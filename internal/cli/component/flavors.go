@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/cli/output"
 	"github.com/proa-ml/proa/stack"
@@ -12,7 +13,7 @@ import (
 )
 
 func (n noun) flavorCommand() *cobra.Command {
-	return kit.Group("flavor", "Show what can implement "+n.kind.Article(), n.flavorListCommand(), n.flavorDescribeCommand())
+	return kit.Group("flavor", "Show what can implement "+n.kind.Article(), n.flavorListCommand(), n.flavorDescribeCommand(), n.flavorRegisterCommand())
 }
 
 func (n noun) flavorListCommand() *cobra.Command {
@@ -53,6 +54,17 @@ func (n noun) flavorDescribeCommand() *cobra.Command {
 	}
 	output.AddFlag(cmd, &format)
 	return cmd
+}
+
+// flavorRegisterCommand answers who knows flavors as plug-ins that are loaded at run time.
+func (n noun) flavorRegisterCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "register SOURCE", Short: "Say how flavors are added", Hidden: true, Args: cobra.ArbitraryArgs,
+		Example: fmt.Sprintf("  proa %s flavor register SOURCE", n.kind),
+		RunE: func(*cobra.Command, []string) error {
+			return fault.New(fault.Usage, "docs/extending.md shows how: a main of a few lines", "flavors are built into the program, and not registered")
+		},
+	}
 }
 
 func (n noun) flavorNames() []string {

@@ -5,13 +5,14 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/stack"
 	"github.com/spf13/cobra"
 )
 
 func (n noun) registerCommand() *cobra.Command {
-	var flavor string
+	var given registration
 	cmd := &cobra.Command{
 		Example:            n.registerExample(),
 		Use:                "register NAME --flavor FLAVOR [--key=value ...]",
@@ -19,7 +20,10 @@ func (n noun) registerCommand() *cobra.Command {
 		Long:               n.attributeHelp(fmt.Sprintf("Register %s under a name.", n.kind.Article())),
 		DisableFlagParsing: true,
 	}
-	cmd.Flags().StringVarP(&flavor, "flavor", "f", "", "what implements it")
+	cmd.Flags().StringVarP(&given.flavor, "flavor", "f", "", "what implements it")
+	cmd.Flags().StringVarP(&given.oldFlavor, "type", "t", "", "what --flavor was called once")
+	cmd.Flags().BoolVarP(&given.interactive, "interactive", "i", false, "ask for what isn't given")
+	_ = cmd.Flags().MarkHidden("type")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		positional, attributes, done, err := kit.ParseAttributes(cmd, args)
 		if err != nil || done {
@@ -31,9 +35,36 @@ func (n noun) registerCommand() *cobra.Command {
 		if err := n.Expand(attributes); err != nil {
 			return err
 		}
-		return n.register(stack.Component{Kind: n.kind, Name: positional[0], Flavor: flavor, Attributes: attributes})
+		c := stack.Component{Kind: n.kind, Name: positional[0], Attributes: attributes}
+		if c.Flavor, err = n.flavorOf(given); err != nil {
+			return err
+		}
+		if given.interactive {
+			if err := n.askFor(cmd.Context(), &c); err != nil {
+				return err
+			}
+		}
+		return n.register(c)
 	}
 	return cmd
+}
+
+// registration is what the flags of register say.
+type registration struct {
+	flavor, oldFlavor string
+	interactive       bool
+}
+
+// flavorOf returns the flavor, also if it was given in the old spelling.
+func (n noun) flavorOf(given registration) (string, error) {
+	switch {
+	case given.oldFlavor == "":
+		return given.flavor, nil
+	case given.flavor != "" && given.flavor != given.oldFlavor:
+		return "", fault.New(fault.Usage, "leave --type away", "--flavor and --type are two spellings of one flag, and they differ")
+	}
+	n.Warn(fmt.Sprintf("--type is an old spelling: write --flavor=%s", given.oldFlavor))
+	return given.oldFlavor, nil
 }
 
 func (n noun) registerExample() string {
@@ -91,12 +122,33 @@ func (n noun) updateCommand() *cobra.Command {
 		if err := kit.Args(0, 1)(cmd, positional); err != nil {
 			return err
 		}
+		if err := n.changeable(attributes); err != nil {
+			return err
+		}
 		if err := n.Expand(attributes); err != nil {
 			return err
 		}
 		return n.update(positional, attributes)
 	}
 	return cmd
+}
+
+// changeable refuses to change what makes a component the one that it is.
+func (n noun) changeable(attributes map[string]string) error {
+	hints := map[string]string{
+		"name":   fmt.Sprintf("`proa %s rename OLD NEW` does it", n.kind),
+		"uuid":   "components have no uuid",
+		"flavor": fmt.Sprintf("register another one: `proa %s register NAME --flavor=FLAVOR`", n.kind),
+	}
+	for _, name := range []string{"name", "uuid", "flavor"} {
+		if _, given := attributes[name]; given {
+			return stack.Mistake(hints[name], "the %s of %s can't be updated", name, n.kind.Article())
+		}
+	}
+	if len(attributes) == 0 {
+		return fault.New(fault.Usage, fmt.Sprintf("such as `proa %s update NAME --key=value`; `proa %[1]s flavor list` shows the keys", n.kind), "say what to update")
+	}
+	return nil
 }
 
 func (n noun) update(args []string, changes map[string]string) error {
@@ -137,11 +189,18 @@ func (n noun) changed(c stack.Component, changes map[string]string) (map[string]
 		return nil, err
 	}
 	set, removed := map[string]string{}, map[string]string{}
+	attributes := maps.Clone(c.Attributes)
+	if attributes == nil {
+		attributes = map[string]string{}
+	}
 	for key, value := range changes {
-		if value == "" {
-			removed[key] = value
-		} else {
+		switch _, present := attributes[key]; {
+		case value != "":
 			set[key] = value
+		case present: // also one that the flavor doesn't know: somebody has edited the file
+			delete(attributes, key)
+		default:
+			removed[key] = value
 		}
 	}
 	if set, err = f.Normalize(set); err != nil {
@@ -150,10 +209,6 @@ func (n noun) changed(c stack.Component, changes map[string]string) (map[string]
 	names, err := f.Names(removed)
 	if err != nil {
 		return nil, err
-	}
-	attributes := maps.Clone(c.Attributes)
-	if attributes == nil {
-		attributes = map[string]string{}
 	}
 	maps.Copy(attributes, set)
 	for _, name := range names {

@@ -43,6 +43,7 @@ func (n noun) listCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			n.WarnOf(config, config.Components(n.kind)...)
 			all := []shown{}
 			table := output.Table{Header: []string{"ACTIVE", "NAME", "FLAVOR", "ATTRIBUTES"}}
 			for _, c := range config.Components(n.kind) {
@@ -79,6 +80,7 @@ func (n noun) describeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			n.WarnOf(config, c)
 			s := n.show(config, active, c)
 			return output.Print(n.Streams, format, s, describe(s))
 		},
@@ -112,22 +114,6 @@ func (n noun) getCommand() *cobra.Command {
 			}
 			_, err = fmt.Fprintln(n.Out, name)
 			return err
-		},
-	}
-}
-
-func (n noun) deleteCommand() *cobra.Command {
-	return &cobra.Command{
-		Example: fmt.Sprintf("  proa %s delete NAME", n.kind),
-		Use:     "delete NAME", Short: fmt.Sprintf("Forget %s that no stack uses", n.kind.Article()),
-		Args: kit.Args(1, 1), ValidArgsFunction: kit.Complete(n.names),
-		RunE: func(_ *cobra.Command, args []string) error {
-			err := n.Files.Update(func(config *stack.Config) error { return config.DeleteComponent(n.kind, args[0]) })
-			if err != nil {
-				return err
-			}
-			n.Statusf("Deleted %s '%s'.", n.kind.Words(), args[0])
-			return nil
 		},
 	}
 }

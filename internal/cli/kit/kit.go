@@ -121,9 +121,12 @@ func (k *Kit) Load() (*stack.Config, Active, error) {
 
 // Stack returns the stack in force, validated. Warnings are told.
 func (k *Kit) Stack() (stack.Resolved, error) {
-	resolved, err := k.resolve()
+	config, resolved, err := k.resolve()
 	if err != nil {
 		return stack.Resolved{}, err
+	}
+	if err := k.firstProblem(config, resolved); err != nil {
+		return stack.Resolved{}, fmt.Errorf("stack %q can't be used: %w", resolved.Name, err)
 	}
 	warnings, err := k.Catalogue.Validate(resolved)
 	for _, w := range warnings {
@@ -136,18 +139,21 @@ func (k *Kit) Stack() (stack.Resolved, error) {
 }
 
 // StackToRead returns the stack in force without the validation that only running needs.
-func (k *Kit) StackToRead() (stack.Resolved, error) { return k.resolve() }
+func (k *Kit) StackToRead() (stack.Resolved, error) {
+	_, resolved, err := k.resolve()
+	return resolved, err
+}
 
-func (k *Kit) resolve() (stack.Resolved, error) {
+func (k *Kit) resolve() (*stack.Config, stack.Resolved, error) {
 	config, active, err := k.Load()
 	if err != nil {
-		return stack.Resolved{}, err
+		return nil, stack.Resolved{}, err
 	}
 	resolved, err := config.Resolve(active.Name)
 	if err != nil {
-		return stack.Resolved{}, fmt.Errorf("the active stack (%s): %w", active.Scope(), err)
+		return nil, stack.Resolved{}, fmt.Errorf("the active stack (%s): %w", active.Scope(), err)
 	}
-	return resolved, nil
+	return config, resolved, nil
 }
 
 // ConfigDir is where stacks are kept; empty if there is no such place.

@@ -32,7 +32,7 @@ func (s Stores) Close() error {
 
 // OpenMetadata opens the metadata store of the stack in force.
 func (k *Kit) OpenMetadata(ctx context.Context) (Stores, error) {
-	resolved, err := k.resolve()
+	resolved, err := k.StackToRead()
 	if err != nil {
 		return Stores{}, err
 	}
@@ -45,7 +45,7 @@ func (k *Kit) OpenMetadata(ctx context.Context) (Stores, error) {
 
 // OpenArtifacts opens the artifact store of the stack in force.
 func (k *Kit) OpenArtifacts(ctx context.Context) (Stores, error) {
-	resolved, err := k.resolve()
+	resolved, err := k.StackToRead()
 	if err != nil {
 		return Stores{}, err
 	}

@@ -1,7 +1,6 @@
 package stacks
 
 import (
-	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/stack"
 	"github.com/spf13/cobra"
@@ -132,22 +131,23 @@ func (n noun) set(name string, global bool) error {
 }
 
 func (n noun) deleteCommand() *cobra.Command {
-	var yes bool
+	var yes, force bool
 	cmd := &cobra.Command{
 		Example: "  proa stack delete old --yes",
 		Use:     "delete NAME", Short: "Forget a stack; its components stay", Args: kit.Args(1, 1), ValidArgsFunction: kit.Complete(n.names),
-		RunE: func(_ *cobra.Command, args []string) error {
-			if !yes && n.ErrTerminal && !n.Confirm("Delete the stack '"+args[0]+"'?") {
-				return fault.New(fault.Cancelled, "", "nothing was deleted")
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if force {
+				n.Warn("--force is an old spelling: write --yes")
 			}
-			err := n.Files.Update(func(config *stack.Config) error {
-				active, err := n.Active(config)
-				if err != nil {
+			if err := n.deletable(args[0]); err != nil {
+				return err
+			}
+			if !yes && !force {
+				if err := n.Agree(cmd.Context(), "Delete the stack '"+args[0]+"'?", "--yes"); err != nil {
 					return err
 				}
-				return config.DeleteStack(args[0], active.Name)
-			})
-			if err != nil {
+			}
+			if err := n.Files.Update(func(config *stack.Config) error { return n.forget(config, args[0]) }); err != nil {
 				return err
 			}
 			n.Statusf("Deleted stack '%s'.", args[0])
@@ -155,5 +155,24 @@ func (n noun) deleteCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask")
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "what --yes was called once")
+	_ = cmd.Flags().MarkHidden("force")
 	return cmd
+}
+
+// deletable says, before anybody is asked, whether a stack can be deleted.
+func (n noun) deletable(name string) error {
+	config, err := n.Files.Load()
+	if err != nil {
+		return err
+	}
+	return n.forget(config, name)
+}
+
+func (n noun) forget(config *stack.Config, name string) error {
+	active, err := n.Active(config)
+	if err != nil {
+		return err
+	}
+	return config.DeleteStack(name, active.Name)
 }

@@ -26,6 +26,10 @@ func (n noun) listCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for _, kind := range stack.Kinds() {
+				n.WarnOf(config, config.Components(kind)...)
+			}
+			n.WarnOfStacks(config, active)
 			table := output.Table{Header: []string{"ACTIVE", "STACK NAME"}}
 			for _, kind := range stack.Kinds() {
 				table.Header = append(table.Header, strings.ToUpper(kind.Words()))
@@ -87,6 +91,7 @@ func (n noun) describeCommand() *cobra.Command {
 				if !ok {
 					continue
 				}
+				n.WarnOf(config, c)
 				c.Attributes = n.Catalogue.Shown(c)
 				d.Components[kind] = c
 				table.Rows = append(table.Rows, []string{string(kind), c.Name, c.Flavor, kit.Pairs(c.Attributes)})
