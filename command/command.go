@@ -89,11 +89,18 @@ func newKit(opts *Options) (*kit.Kit, error) {
 	if opts.Opener != nil {
 		opener = opts.Opener(builtIn)
 	}
+	profiles := stack.Profiles{Dir: configDir}
+	profile := kit.ActiveProfile(profiles, dir)
 	return &kit.Kit{
 		Streams: streams(),
 		Env:     os.Getenv, Environ: os.Environ(), Now: time.Now, Rand: rand.Reader,
 		Dir: dir, Executable: executable, Version: cli.Version,
-		Files:     stack.Files{Dir: configDir, BuiltIn: standard.BuiltIn(dataDir)},
+		Profiles: profiles, Profile: profile,
+		Files: stack.Files{
+			Dir: profiles.Folder(profile.Name), Err: profile.Err,
+			BuiltIn: standard.BuiltIn(kit.ProfileData(dataDir, profile.Name)),
+		},
+		Contexts:  standard.Kubeconfig(os.Getenv),
 		Catalogue: catalogue,
 		Opener:    opener,
 		Exec:      syscall.Exec, TrustRoots: trustRoots,

@@ -17,6 +17,8 @@ type Files struct {
 	Dir string
 	// BuiltIn are the components of the built-in stack.
 	BuiltIn []Component
+	// Err says why Dir is not known to be the right one; nothing is read or written then.
+	Err error
 }
 
 // Path is where stacks and components are kept.
@@ -30,6 +32,9 @@ func (f Files) Load() (*Config, error) {
 
 // read returns the config and the text that it was read from.
 func (f Files) read() (*Config, []byte, error) {
+	if f.Err != nil {
+		return nil, nil, f.Err
+	}
 	if f.Dir == "" {
 		return nil, nil, Mistake("set HOME or PROA_CONFIG_DIR", "there is no place for proa's configuration: HOME is not set")
 	}
@@ -50,7 +55,7 @@ func (f Files) read() (*Config, []byte, error) {
 // Update loads the config, lets change alter it, and writes it, all under a lock that other processes respect. When
 // change fails nothing is written. Comments in the file stay.
 func (f Files) Update(change func(*Config) error) error {
-	if f.Dir == "" {
+	if f.Dir == "" || f.Err != nil {
 		_, err := f.Load()
 		return err
 	}

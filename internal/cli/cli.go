@@ -14,6 +14,7 @@ import (
 	"github.com/proa-ml/proa/internal/cli/integrations"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/cli/launch"
+	"github.com/proa-ml/proa/internal/cli/profiles"
 	"github.com/proa-ml/proa/internal/cli/reference"
 	"github.com/proa-ml/proa/internal/cli/runs"
 	"github.com/proa-ml/proa/internal/cli/secret"
@@ -61,6 +62,8 @@ func WithoutExample(k *kit.Kit) []string { return reference.WithoutExample(newRo
 func newRoot(k *kit.Kit) *cobra.Command {
 	root := kit.Group("proa", "Run machine-learning pipelines on Kubernetes, with nothing installed in the cluster")
 	root.SilenceErrors, root.SilenceUsage = true, true
+	root.Version = k.Version
+	root.SetVersionTemplate("proa {{.Version}}\n")
 	root.SetIn(k.In)
 	root.SetOut(k.Out)
 	root.SetErr(k.Err)
@@ -70,7 +73,7 @@ func newRoot(k *kit.Kit) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fault.New(fault.Usage, fmt.Sprintf("see `%s --help`", cmd.CommandPath()), "%w", err)
 	})
-	root.AddCommand(setup.NewInit(k), setup.NewVersion(k), integrations.New(k), stacks.New(k),
+	root.AddCommand(setup.NewInit(k), setup.NewVersion(k), setup.NewConfig(k), setup.NewDoctor(k), setup.NewClean(k), profiles.New(k), integrations.New(k), stacks.New(k),
 		launch.NewRun(k), launch.NewSpec(k), launch.NewPlan(k), launch.NewCoordinate(k), runs.New(k), artifacts.New(k))
 	root.AddCommand(secret.New(k))
 	root.AddCommand(absent.New()...)

@@ -117,26 +117,15 @@ func (n noun) change(ctx context.Context, c change, chosen []integration.Integra
 	}
 	argv = append(argv, packages...)
 	n.Statusf("+ %s", shell(argv))
-	if err := n.agree(c.yes, c.verb, environment.Interpreter); err != nil {
-		return err
+	if !c.yes {
+		if err := n.Agree(ctx, fmt.Sprintf("Run this to %s packages of %s?", c.verb, environment.Interpreter), "--yes"); err != nil {
+			return err
+		}
 	}
 	if err := n.execute(ctx, argv); err != nil {
 		return err
 	}
 	n.Statusf("%s: %s.", c.done, strings.Join(packages, ", "))
-	return nil
-}
-
-// agree asks whether to change an environment.
-func (n noun) agree(yes bool, verb, interpreter string) error {
-	switch {
-	case yes:
-		return nil
-	case !n.ErrTerminal:
-		return fault.New(fault.Usage, "add --yes", "changing the packages of %s has to be confirmed, and there is no terminal to ask on", interpreter)
-	case !n.Confirm(fmt.Sprintf("Run this to %s packages of %s?", verb, interpreter)):
-		return fault.New(fault.Cancelled, "", "nothing was changed")
-	}
 	return nil
 }
 

@@ -40,9 +40,14 @@ type Kit struct {
 	// Dir is the working directory, Executable this program's path.
 	Dir, Executable string
 	Version         string
-	Files           stack.Files
-	Catalogue       flavor.Catalogue
-	Opener          flavor.Opener
+	Profiles        stack.Profiles
+	// Profile is the one in force; Files are its.
+	Profile Profile
+	Files   stack.Files
+	// Contexts lists the contexts of the user's kubeconfig and names the active one.
+	Contexts  func() (names []string, active string, err error)
+	Catalogue flavor.Catalogue
+	Opener    flavor.Opener
 	// Interrupts receives every Ctrl-C and SIGTERM, and Release gives them their usual effect back. Commands end by their
 	// ctx; those that end in their own way call TakeInterrupts.
 	Interrupts <-chan os.Signal

@@ -136,3 +136,11 @@ func blockStyle(node *yaml.Node) {
 		blockStyle(child)
 	}
 }
+
+// Mark is what a table shows for the one that is active.
+func Mark(active bool) string {
+	if active {
+		return "*"
+	}
+	return ""
+}

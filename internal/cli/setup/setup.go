@@ -55,7 +55,7 @@ func NewVersion(k *kit.Kit) *cobra.Command {
 				_, err := fmt.Fprintln(k.Out, "proa", value.Version)
 				return err
 			}
-			return output.Print(k.Streams, format, value, output.Table{})
+			return output.Print(k.Streams, format, value, output.Table{Names: []string{k.Version}})
 		},
 	}
 	output.AddFlag(cmd, &format)
