@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/proa-ml/proa/image/driver"
@@ -31,6 +32,11 @@ func Repository(uri string) (string, error) {
 			"give credentials as attributes of the registry")
 	}
 	return rest + "/proa", nil
+}
+
+// Sibling returns the repository of another name beside one that Repository made.
+func Sibling(repository, name string) string {
+	return strings.TrimSuffix(repository, "proa") + name
 }
 
 // Tag turns a pipeline's name, which is any text, into a valid tag. A name that had to be changed carries a hash, so
@@ -135,10 +141,10 @@ func check(r driver.Request) error {
 	if !known(r.Platform) {
 		return badPlatform(r.Platform)
 	}
-	if len(r.Requirements) > 0 && r.Python == "" {
+	if (len(r.Requirements) > 0 || r.Lock != nil) && r.Python == "" {
 		return fmt.Errorf("%w: requirements can't be resolved without a Python version", driver.ErrInvalid)
 	}
-	for _, line := range r.Requirements {
+	for _, line := range slices.Concat(r.Requirements, r.Constraints, r.IndexOptions) {
 		if strings.ContainsAny(line, "\r\n") {
 			return fmt.Errorf("%w: a requirement holds a line break: %q: give one requirement per element", driver.ErrInvalid, line)
 		}

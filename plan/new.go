@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,17 +21,22 @@ func New(p *spec.Pipeline, t Target) (*Plan, error) {
 		return nil, fmt.Errorf("planning pipeline %q: its steps wait for each other in a cycle: %s", p.Name, strings.Join(p.Cycle(), " -> "))
 	}
 	made.Settings = settings(t.RunSettings, t.Settings, orchestrator(p.Settings))
-	images := map[string]bool{}
+	images := map[string]int{}
 	for _, i := range order {
 		s, image, err := newStep(p, &p.Steps[i], t)
 		if err != nil {
 			return nil, fmt.Errorf("planning step %q: %w", p.Steps[i].Name, err)
 		}
 		made.Steps = append(made.Steps, s)
-		if t.Images && !images[image.Key] {
-			images[image.Key] = true
+		if !t.Images {
+			continue
+		}
+		if _, known := images[image.Key]; !known {
+			images[image.Key] = len(made.Images)
 			made.Images = append(made.Images, image)
 		}
+		at := &made.Images[images[image.Key]]
+		at.Steps = append(at.Steps, s.Name)
 	}
 	return made, nil
 }
@@ -40,7 +44,8 @@ func New(p *spec.Pipeline, t Target) (*Plan, error) {
 // newStep makes one step's plan and the image it runs in; on a target without images the image only describes the
 // environment, for the cache key.
 func newStep(p *spec.Pipeline, s *spec.Step, t Target) (Step, Image, error) {
-	image := newImage(p, s, t)
+	d := docker(p.Settings, s.Settings)
+	image := newImage(p, d, t)
 	retry, err := newRetry(s.Retry, s.Resources)
 	if err != nil {
 		return Step{}, Image{}, err
@@ -58,13 +63,14 @@ func newStep(p *spec.Pipeline, s *spec.Step, t Target) (Step, Image, error) {
 		Needs:      s.Needs(),
 		Command:    t.Command,
 		Dir:        t.Dir,
-		Env:        t.Env,
+		Env:        merged(t.Env, d.RuntimeEnvironment),
+		User:       image.User,
 		Source:     s.Run.Python.Source,
 		Parameters: s.Parameters,
 		Inputs:     s.Inputs,
 		Outputs:    s.Outputs,
 		Cache:      cached(p, s),
-		Recipe:     recipe(s, image.Key),
+		Recipe:     recipe(s, image.environment(), d.RuntimeEnvironment),
 		Retry:      retry,
 		Timeout:    timeout,
 		Resources:  s.Resources,
@@ -73,7 +79,7 @@ func newStep(p *spec.Pipeline, s *spec.Step, t Target) (Step, Image, error) {
 	if t.Images {
 		made.Image = image.Key
 	} else {
-		made.Env = merged(t.Env, image.Environment)
+		made.Env = merged(merged(t.Env, image.Environment), d.RuntimeEnvironment)
 	}
 	return made, image, nil
 }
@@ -92,7 +98,7 @@ func cached(p *spec.Pipeline, s *spec.Step) bool {
 
 // recipe digests all that a step's result depends on, but for the digests of its inputs. Names of runs, steps and
 // pipelines, and where the step runs, are not part of it: equal work is equal wherever it stands.
-func recipe(s *spec.Step, environment string) string {
+func recipe(s *spec.Step, environment string, variables map[string]string) string {
 	artifacts := map[string]string{}
 	for name, in := range s.Inputs {
 		if in.Artifact != "" {
@@ -107,49 +113,8 @@ func recipe(s *spec.Step, environment string) string {
 		Artifacts   map[string]string          `json:"artifacts"`
 		Outputs     []spec.Output              `json:"outputs"`
 		Environment string                     `json:"environment"`
-	}{spec.APIVersion, s.Run.Python.Source, s.Run.Python.Digest, s.Parameters, artifacts, s.Outputs, environment})
-}
-
-func newImage(p *spec.Pipeline, s *spec.Step, t Target) Image {
-	d := docker(p.Settings, s.Settings)
-	python := minor(p.Source.Python)
-	image := Image{
-		Base:         d.ParentImage,
-		Platform:     d.Platform,
-		Python:       python,
-		Requirements: slices.Sorted(slices.Values(d.Requirements)),
-		Environment:  d.Environment,
-	}
-	if image.Base == "" {
-		image.Base = strings.ReplaceAll(t.Base, "{python}", python)
-	}
-	if image.Platform == "" {
-		image.Platform = t.Platform
-	}
-	image.Key = digest(image)
-	return image
-}
-
-// docker merges the Docker settings of a pipeline and a step: what the step sets replaces what the pipeline sets, except
-// that environments are merged variable by variable.
-func docker(pipeline, step *spec.Settings) spec.Docker {
-	var d spec.Docker
-	for _, s := range []*spec.Settings{pipeline, step} {
-		if s == nil || s.Docker == nil {
-			continue
-		}
-		if s.Docker.ParentImage != "" {
-			d.ParentImage = s.Docker.ParentImage
-		}
-		if s.Docker.Requirements != nil {
-			d.Requirements = s.Docker.Requirements
-		}
-		if s.Docker.Platform != "" {
-			d.Platform = s.Docker.Platform
-		}
-		d.Environment = merged(d.Environment, s.Docker.Environment)
-	}
-	return d
+		Variables   map[string]string          `json:"variables,omitempty"`
+	}{spec.APIVersion, s.Run.Python.Source, s.Run.Python.Digest, s.Parameters, artifacts, s.Outputs, environment, variables})
 }
 
 func orchestrator(s *spec.Settings) map[string]json.RawMessage {

@@ -21,17 +21,42 @@ type Plan struct {
 	Steps []Step `json:"steps"`
 }
 
-// Image is one image to build, shared by all steps with equal settings.
+// Image is one image to build, shared by all steps with equal settings. Fields that also stand in [spec.Docker] mean what
+// they mean there.
 type Image struct {
-	// Key identifies the image within the plan and the environment in cache keys.
-	Key          string            `json:"key"`
+	// Key identifies the image within the plan.
+	Key string `json:"key"`
+	// Steps names those that run in it.
+	Steps        []string          `json:"steps,omitempty"`
 	Base         string            `json:"base"`
 	Platform     string            `json:"platform"`
 	Python       string            `json:"python"`
 	Requirements []string          `json:"requirements,omitempty"`
+	Constraints  []string          `json:"constraints,omitempty"`
+	IndexOptions []string          `json:"indexOptions,omitempty"`
+	Lock         *spec.Lock        `json:"lock,omitempty"`
 	Environment  map[string]string `json:"environment,omitempty"`
-	// Ref is the reference by digest, once built.
-	Ref string `json:"ref,omitempty"`
+	User         string            `json:"user,omitempty"`
+	// Installer, InstallerArgs and BuildSecrets (references, not secrets) say how requirements are installed.
+	Installer     string            `json:"installer,omitempty"`
+	InstallerArgs []string          `json:"installerArgs,omitempty"`
+	BuildSecrets  map[string]string `json:"buildSecrets,omitempty"`
+	// AptPackages, Dockerfile, BuildContextRoot and BuildOptions are for builders that have Docker.
+	AptPackages      []string                   `json:"aptPackages,omitempty"`
+	Dockerfile       string                     `json:"dockerfile,omitempty"`
+	BuildContextRoot string                     `json:"buildContextRoot,omitempty"`
+	BuildOptions     map[string]json.RawMessage `json:"buildOptions,omitempty"`
+	// Code is how the user's code gets to the steps, and Dockerignore what of it is left out.
+	Code         string `json:"code,omitempty"`
+	Dockerignore string `json:"dockerignore,omitempty"`
+	// Repository and Tag are where it is pushed, if the settings say so.
+	Repository   string `json:"repository,omitempty"`
+	Tag          string `json:"tag,omitempty"`
+	SkipBuild    bool   `json:"skipBuild,omitempty"`
+	PreventReuse bool   `json:"preventReuse,omitempty"`
+	// Ref is the reference by digest, once built; CodeDigest that of the code in the artifact store, once it is there.
+	Ref        string `json:"ref,omitempty"`
+	CodeDigest string `json:"codeDigest,omitempty"`
 }
 
 // Step is one step, with its defaults filled in.
@@ -45,6 +70,8 @@ type Step struct {
 	Command []string          `json:"command"`
 	Dir     string            `json:"dir"`
 	Env     map[string]string `json:"env,omitempty"`
+	// User is who the step runs as in a container, if its settings say so.
+	User string `json:"user,omitempty"`
 	// Source, Parameters, Inputs and Outputs are the spec's.
 	Source     string                     `json:"source"`
 	Parameters map[string]json.RawMessage `json:"parameters,omitempty"`
@@ -104,12 +131,28 @@ func (p *Plan) Step(name string) *Step {
 	return nil
 }
 
-// ImageRef returns the built reference of the image with that key; empty if it is not built or not known.
-func (p *Plan) ImageRef(key string) string {
+// Image returns the image with that key, or nil.
+func (p *Plan) Image(key string) *Image {
 	for i := range p.Images {
 		if p.Images[i].Key == key {
-			return p.Images[i].Ref
+			return &p.Images[i]
 		}
+	}
+	return nil
+}
+
+// ImageRef returns the built reference of the image with that key; empty if it is not built or not known.
+func (p *Plan) ImageRef(key string) string {
+	if i := p.Image(key); i != nil {
+		return i.Ref
+	}
+	return ""
+}
+
+// CodeDigest returns the digest of the code in the artifact store that steps of an image run; empty if the image has it.
+func (p *Plan) CodeDigest(key string) string {
+	if i := p.Image(key); i != nil {
+		return i.CodeDigest
 	}
 	return ""
 }

@@ -137,15 +137,3 @@ type Settings struct {
 	// Orchestrator holds settings of the stack's orchestrator, checked against its flavor's schema.
 	Orchestrator map[string]json.RawMessage `json:"orchestrator,omitempty"`
 }
-
-// Docker says what the image of a step is made of. No Docker is needed to build it; the name is the field's usual one.
-type Docker struct {
-	// ParentImage is the base image; empty means the stack's choice, in the end python:<version>-slim.
-	ParentImage string `json:"parent_image,omitempty"`
-	// Requirements are requirement specifiers, one per element, as in a requirements file.
-	Requirements []string `json:"requirements,omitempty"`
-	// Environment is set in the image.
-	Environment map[string]string `json:"environment,omitempty"`
-	// Platform is "os/arch", such as "linux/amd64" (the default).
-	Platform string `json:"platform,omitempty"`
-}

@@ -24,8 +24,9 @@ func (p *Pipeline) Validate() error {
 	}
 	steps, err := index(p.Steps)
 	errs = append(errs, err)
+	errs = append(errs, p.Settings.validate("the pipeline"))
 	for i := range p.Steps {
-		errs = append(errs, p.Steps[i].validate(steps))
+		errs = append(errs, p.Steps[i].validate(steps), p.Steps[i].Settings.validate("step "+p.Steps[i].Name))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -72,6 +73,13 @@ func (s *Step) validate(steps map[string]*Step) error {
 	s.validateOutputs(add)
 	s.validateTimes(add)
 	return errors.Join(errs...)
+}
+
+func (s *Settings) validate(owner string) error {
+	if s == nil {
+		return nil
+	}
+	return s.Docker.validate(owner)
 }
 
 type adder = func(format string, args ...any)

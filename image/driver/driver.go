@@ -2,7 +2,11 @@
 // requirements and code, and pushes it to a registry.
 package driver
 
-import "context"
+import (
+	"context"
+
+	"github.com/proa-ml/proa/spec"
+)
 
 // Request is one image to build.
 type Request struct {
@@ -17,16 +21,34 @@ type Request struct {
 	// machine, used to compile bytecode, if there is one.
 	Python      string
 	Interpreter string
-	// Requirements are requirement specifiers; the order doesn't matter.
+	// Root is the folder that relative paths in what follows start from: the user's project.
+	Root string
+	// Requirements are requirement specifiers and Constraints bounds on them; their order doesn't matter. IndexOptions are
+	// options of a requirements file, one per element, and Lock a file of requirements in another format.
 	Requirements []string
-	// Environment is set in the image.
+	Constraints  []string
+	IndexOptions []string
+	Lock         *spec.Lock
+	// InstallerArgs are further arguments of uv; Secrets are variables of its environment, which are kept out of
+	// everything that is stored or shown.
+	InstallerArgs []string
+	Secrets       map[string]string
+	// Environment is set in the image; User, numeric, is who it runs as, and empty means the usual one.
 	Environment map[string]string
+	User        string
 	// Files are our own parts (launcher and SDK): absolute path in the image -> file or folder on this machine.
 	Files map[string]string
-	// Code is the folder that becomes /app; empty means no code layer.
-	Code string
-	// Labels are set in the image's config.
-	Labels map[string]string
+	// Code is the folder that becomes /app; empty means no code layer. Ignore is a file of patterns that replaces its
+	// .dockerignore.
+	Code   string
+	Ignore string
+	// Labels are set in the image's config, and Annotations in its manifest; neither is part of the environment.
+	Labels      map[string]string
+	Annotations map[string]string
+	// Rebuild makes the environment again, though an equal one is there.
+	Rebuild bool
+	// Ready runs the base as it is: proa has built it before.
+	Ready bool
 	// Recipe is what only a container engine can do.
 	Recipe Recipe
 }

@@ -28,11 +28,15 @@ type job struct {
 	dst   *registry
 	base  *base
 	parts parts
-	key   string
+	// wanted is what is to be installed.
+	wanted wanted
+	key    string
 	// code is nil if the image has none.
 	code *layer
 	// bytecode says that there is a Python here that compiles for the target.
 	bytecode bool
+	// builds says that some packages have no wheel, and are built from source.
+	builds bool
 }
 
 // pushed is the cache's memory of what a tag was last made to be.
@@ -56,6 +60,9 @@ func (b *Builder) build(ctx context.Context, r driver.Request, p driver.Progress
 	}
 	defer remove()
 	j := &job{Builder: b, r: r, p: &progress{p: p}, temp: temp}
+	if r.Ready {
+		return j.ready(ctx)
+	}
 	if err := j.prepare(ctx); err != nil {
 		return driver.Image{}, err
 	}
@@ -88,6 +95,9 @@ func (j *job) prepare(ctx context.Context) error {
 	}
 	ref, err := j.baseReference(j.r.Base, repo)
 	if err != nil {
+		return err
+	}
+	if j.wanted, err = j.wants(); err != nil {
 		return err
 	}
 	j.p.Phase("checking the base image and the code")
@@ -124,8 +134,10 @@ func (j *job) reach(ctx context.Context, repo name.Repository, ref name.Referenc
 }
 
 func (j *job) run(ctx context.Context) (driver.Image, error) {
-	if img, ok, err := j.unchanged(ctx); err != nil || ok {
-		return img, err
+	if !j.r.Rebuild {
+		if img, ok, err := j.unchanged(ctx); err != nil || ok {
+			return img, err
+		}
 	}
 	env, reused, err := j.environment(ctx)
 	if err != nil {

@@ -51,7 +51,11 @@ func (j *job) listCode(ctx context.Context) ([]item, error) {
 	if info, err := os.Stat(root); err != nil || !info.IsDir() {
 		return nil, invalid(err, "the code's folder %s is not a folder", j.r.Code)
 	}
-	rules, err := readIgnore(root)
+	own := j.r.Ignore
+	if own != "" {
+		own = j.project(own)
+	}
+	rules, err := readIgnore(root, own)
 	if err != nil {
 		return nil, err
 	}

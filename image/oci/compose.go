@@ -2,6 +2,7 @@ package oci
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/proa-ml/proa/image/driver"
 	"github.com/proa-ml/proa/step"
 )
 
@@ -88,7 +90,7 @@ func stack(m *v1.Manifest, c *v1.ConfigFile, kind types.MediaType, layers []name
 }
 
 // onBase draws an environment: the base, our layers, and the config that makes the launcher run.
-func onBase(d document, config *v1.ConfigFile, layers []named, environment map[string]string) (picture, error) {
+func onBase(d document, config *v1.ConfigFile, layers []named, r driver.Request) (picture, error) {
 	var m v1.Manifest
 	if err := json.Unmarshal(d.raw, &m); err != nil {
 		return picture{}, err
@@ -96,9 +98,9 @@ func onBase(d document, config *v1.ConfigFile, layers []named, environment map[s
 	c := config.DeepCopy()
 	stack(&m, c, d.kind, layers)
 	c.Config.Entrypoint, c.Config.Cmd = []string{entryFile}, nil
-	c.Config.User, c.Config.WorkingDir = user, codeDir
+	c.Config.User, c.Config.WorkingDir = cmp.Or(r.User, user), codeDir
 	c.Config.Healthcheck = nil
-	c.Config.Env = merge(c.Config.Env, ours(c.Config.Env), environment)
+	c.Config.Env = merge(c.Config.Env, ours(c.Config.Env), r.Environment)
 	return draw(&m, c, d.kind)
 }
 

@@ -19,8 +19,7 @@ type entry struct {
 
 // dependencies makes and pushes the layers of the requirements: one for each large package, one for all others.
 func (j *job) dependencies(ctx context.Context, meter *uploadMeter) ([]named, error) {
-	requirements := sorted(j.r.Requirements)
-	if len(requirements) == 0 {
+	if j.wanted.empty() {
 		return nil, nil
 	}
 	if !j.bytecode {
@@ -30,7 +29,7 @@ func (j *job) dependencies(ctx context.Context, meter *uploadMeter) ([]named, er
 	if err != nil {
 		return nil, err
 	}
-	lock, err := j.resolve(ctx, uv, requirements)
+	lock, err := j.resolve(ctx, uv)
 	if err != nil {
 		return nil, err
 	}
@@ -39,22 +38,11 @@ func (j *job) dependencies(ctx context.Context, meter *uploadMeter) ([]named, er
 		j.p.Detail("all dependency layers are in the cache")
 		return layers, j.uploadAll(ctx, layers, meter)
 	}
-	dists, err := j.install(ctx, uv, j.missing(lock), options(requirements))
+	dists, err := j.install(ctx, uv, j.missing(lock))
 	if err != nil {
 		return nil, err
 	}
 	return j.makeLayers(ctx, lock, dists, meter)
-}
-
-// options are the lines that steer uv rather than name a package.
-func options(requirements []string) []string {
-	var out []string
-	for _, line := range requirements {
-		if strings.HasPrefix(line, "-") {
-			out = append(out, line)
-		}
-	}
-	return out
 }
 
 // entryKey names a package's layer by everything that its bytes follow from.
@@ -89,7 +77,7 @@ func (j *job) cachedLayers(lock []locked) ([]named, bool) {
 		if !ok {
 			return nil, false
 		}
-		large = append(large, named{layer: found, what: l.pin})
+		large = append(large, named{layer: found, what: l.label()})
 	}
 	if len(small) == 0 {
 		return large, true
@@ -124,9 +112,9 @@ func (j *job) cachedLarge(l locked) (layer, bool) {
 }
 
 // install puts packages into a folder, compiles them, and says which files are whose.
-func (j *job) install(ctx context.Context, uv []string, lock []locked, options []string) (map[string]*dist, error) {
+func (j *job) install(ctx context.Context, uv []string, lock []locked) (map[string]*dist, error) {
 	j.p.Phase("installing " + plural(len(lock), "package"))
-	lines := slices.Clone(options)
+	lines := j.located(j.wanted.options)
 	for _, l := range lock {
 		lines = append(lines, l.line())
 	}
@@ -136,6 +124,7 @@ func (j *job) install(ctx context.Context, uv []string, lock []locked, options [
 	}
 	argv := append(slices.Clone(uv), "pip", "install", "--target", root, "--no-deps", "--require-hashes",
 		"--link-mode", "hardlink", "-r", file)
+	argv = append(argv, j.wanted.args...)
 	if _, err := j.command(ctx, j.temp, append(argv, j.target()...)...); err != nil {
 		return nil, j.explainUV(err, "install")
 	}
@@ -161,9 +150,9 @@ func (j *job) makeLayers(ctx context.Context, lock []locked, dists map[string]*d
 			if !ok {
 				return nil, invalid(nil, "%s was resolved but not installed: is it a package with files?", l.pin)
 			}
-			work = append(work, &pack{what: l.pin, layer: found})
+			work = append(work, &pack{what: l.label(), layer: found})
 		case d.size >= j.options.LargeWheel:
-			work = append(work, &pack{what: l.pin, items: d.items, of: []locked{l}, large: true})
+			work = append(work, &pack{what: l.label(), items: d.items, of: []locked{l}, large: true})
 		default:
 			group.items, group.of = append(group.items, d.items...), append(group.of, l)
 		}

@@ -33,6 +33,9 @@ func (j *job) divide(root string) (map[string]*dist, error) {
 	for _, info := range infos {
 		folder := filepath.Base(info)
 		name, _, _ := strings.Cut(strings.TrimSuffix(folder, ".dist-info"), "-")
+		if err := j.checkBuilt(root, folder); err != nil {
+			return nil, err
+		}
 		d, err := j.readDist(root, folder, taken)
 		if err != nil {
 			return nil, fmt.Errorf("reading the files of %s: %w", folder, err)
@@ -40,6 +43,26 @@ func (j *job) divide(root string) (map[string]*dist, error) {
 		out[normal(name)] = d
 	}
 	return out, nil
+}
+
+// checkBuilt refuses a package that was compiled here: it may not run in the image. Wheels that indexes offer for Linux
+// name the oldest C library that they run with; one that was compiled here names none.
+func (j *job) checkBuilt(root, folder string) error {
+	if !j.builds {
+		return nil
+	}
+	data, err := os.ReadFile(sitePath(root, folder+"/WHEEL"))
+	if err != nil {
+		return fmt.Errorf("reading the files of %s: %w", folder, err)
+	}
+	for line := range strings.Lines(string(data)) {
+		tag, found := strings.CutPrefix(strings.TrimSpace(line), "Tag: ")
+		if found && strings.Contains(tag, "-linux_") {
+			return invalid(nil, "%s has no wheel, and is compiled when it is built, which an image can't rely on: %s",
+				strings.TrimSuffix(folder, ".dist-info"), waysOut)
+		}
+	}
+	return nil
 }
 
 // left are files of a dist-info folder that tell of this machine, not of the package.

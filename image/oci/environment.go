@@ -16,6 +16,10 @@ import (
 
 // environment finds the environment in the registry, or brings it there.
 func (j *job) environment(ctx context.Context) (env picture, reused bool, err error) {
+	if j.r.Rebuild {
+		env, err = j.buildEnvironment(ctx)
+		return env, false, err
+	}
 	local := j.cache.load("environments", j.key, &env)
 	if local {
 		digest, found, err := j.dst.head(ctx, j.envTag())
@@ -151,7 +155,7 @@ func (j *job) buildEnvironment(ctx context.Context) (picture, error) {
 	if err := g.Wait(); err != nil {
 		return picture{}, err
 	}
-	env, err := onBase(d, config, append(wheels, files...), j.r.Environment)
+	env, err := onBase(d, config, append(wheels, files...), j.r)
 	if err != nil {
 		return picture{}, err
 	}

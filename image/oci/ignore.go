@@ -44,11 +44,16 @@ type ignore struct {
 	reaches bool
 }
 
-func readIgnore(root string) (ignore, error) {
+// readIgnore reads the rules; own is a file that stands in for .dockerignore, if it is not empty.
+func readIgnore(root, own string) (ignore, error) {
 	var out ignore
-	for _, file := range []string{".dockerignore", ".proaignore"} {
-		f, err := os.Open(filepath.Join(root, file))
-		if errors.Is(err, fs.ErrNotExist) {
+	files := []string{filepath.Join(root, ".dockerignore"), filepath.Join(root, ".proaignore")}
+	if own != "" {
+		files[0] = own
+	}
+	for _, file := range files {
+		f, err := os.Open(file)
+		if errors.Is(err, fs.ErrNotExist) && file != own {
 			continue
 		}
 		if err != nil {
@@ -58,7 +63,7 @@ func readIgnore(root string) (ignore, error) {
 		for n := 1; scanner.Scan(); n++ {
 			if err := out.add(scanner.Text()); err != nil {
 				_ = f.Close()
-				return out, invalid(err, "%s, line %d", filepath.Join(root, file), n)
+				return out, invalid(err, "%s, line %d", file, n)
 			}
 		}
 		err = scanner.Err()

@@ -9,7 +9,7 @@ import (
 )
 
 // layout changes when the same inputs make another environment than before.
-const layout = 1
+const layout = 2
 
 // buildKey names the environment by everything that goes into it. What uv will resolve is not known yet, and isn't
 // part of it: an environment stays as it was first resolved until one of its inputs changes.
@@ -20,10 +20,11 @@ func (j *job) buildKey() string {
 		Platform     string
 		Python       string
 		Bytecode     bool
-		Requirements []string
+		Requirements string
 		Environment  map[string]string
+		User         string
 		Files        string
-	}{layout, j.base.digest, j.r.Platform, j.r.Python, j.bytecode, sorted(j.r.Requirements), j.r.Environment, j.parts.digest})
+	}{layout, j.base.digest, j.r.Platform, j.r.Python, j.bytecode, j.wanted.key(), j.r.Environment, j.r.User, j.parts.digest})
 	if err != nil {
 		return "" // strings and maps of strings always marshal
 	}

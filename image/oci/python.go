@@ -19,12 +19,19 @@ import (
 
 // command runs a program to its end and returns what it printed. When the context ends, so does the program, with all
 // that it started.
-func (b *Builder) command(ctx context.Context, dir string, argv ...string) (string, error) {
+func (j *job) command(ctx context.Context, dir string, argv ...string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
+	env := j.options.Env
+	if len(j.r.Secrets) > 0 {
+		if env == nil {
+			env = os.Environ()
+		}
+		env = merge(env, j.r.Secrets)
+	}
 	var out, errs bytes.Buffer
-	p, err := proc.Start(proc.Command{Args: argv, Dir: dir, Env: b.options.Env, Output: &out, Stderr: &errs, DieWithParent: true})
+	p, err := proc.Start(proc.Command{Args: argv, Dir: dir, Env: env, Output: &out, Stderr: &errs, DieWithParent: true})
 	if err != nil {
 		return "", err
 	}
@@ -38,7 +45,7 @@ func (b *Builder) command(ctx context.Context, dir string, argv ...string) (stri
 		return "", err
 	}
 	if exit.Code != 0 {
-		return out.String(), &commandError{code: exit.Code, stderr: scrub(errs.String())}
+		return out.String(), &commandError{code: exit.Code, stderr: j.scrub(errs.String())}
 	}
 	return out.String(), nil
 }
@@ -56,8 +63,13 @@ func (e *commandError) Error() string {
 	return fmt.Sprintf("exit code %d", e.code)
 }
 
-// scrub takes credentials out of URLs.
-func scrub(text string) string {
+// scrub takes secrets out of a text, and credentials out of its URLs.
+func (j *job) scrub(text string) string {
+	for _, secret := range j.r.Secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "****")
+		}
+	}
 	return regexp.MustCompile(`(://)[^/\s@]+@`).ReplaceAllString(text, "$1****@")
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,25 +30,53 @@ func (l locked) line() string {
 	return b.String()
 }
 
-// resolve pins the requirements for the target.
-func (j *job) resolve(ctx context.Context, uv, requirements []string) ([]locked, error) {
-	j.p.Phase("resolving " + plural(len(requirements), "requirement"))
-	file := j.path("requirements.txt")
-	if err := os.WriteFile(file, []byte(strings.Join(requirements, "\n")+"\n"), 0o600); err != nil {
-		return nil, fmt.Errorf("resolving the requirements: %w", err)
+// label is the package and its version, without a path on this machine.
+func (l locked) label() string {
+	if file := path.Base(l.pin); strings.Contains(l.pin, "/") {
+		return file
 	}
-	argv := append(slices.Clone(uv), "pip", "compile", file, "--generate-hashes", "--no-header", "--no-annotate")
+	return l.pin
+}
+
+// resolve pins the requirements for the target.
+func (j *job) resolve(ctx context.Context, uv []string) ([]locked, error) {
+	j.p.Phase("resolving " + j.wanted.count())
+	args, hashes, err := j.sources(ctx, uv, j.wanted)
+	if err != nil {
+		return nil, err
+	}
+	argv := slices.Concat(uv, []string{"pip", "compile", "--generate-hashes", "--no-header", "--no-annotate"}, args)
 	out, err := j.command(ctx, j.temp, append(argv, j.target()...)...)
+	if err != nil && sdistOnly(err) {
+		j.builds = true
+		j.p.Detail("some packages have no wheel: building wheels of them")
+		out, err = j.command(ctx, j.temp, append(argv, j.target()...)...)
+	}
 	if err != nil {
 		return nil, j.explainUV(err, "resolve")
 	}
-	return parseLock(out), nil
+	lock := parseLock(out)
+	for i := range lock {
+		// uv writes the index's hashes; those that the user gave are the ones to hold on to.
+		if own := hashes[lock[i].name]; len(own) > 0 {
+			lock[i].hashes = slices.Sorted(slices.Values(own))
+		}
+	}
+	return lock, nil
+}
+
+// sdistOnly says that a resolution failed for want of wheels.
+func sdistOnly(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "no usable wheels") || strings.Contains(text, "building from source is disabled")
 }
 
 // target are uv's arguments that say what to resolve for.
 func (j *job) target() []string {
-	args := []string{"--quiet", "--no-progress", "--no-python-downloads", "--only-binary", ":all:",
-		"--python-version", j.r.Python, "--python-platform", pythonPlatform(j.r.Platform, j.r.Base)}
+	args := []string{"--quiet", "--no-progress", "--no-python-downloads", "--python-version", j.r.Python, "--python-platform", pythonPlatform(j.r.Platform, j.r.Base)}
+	if !j.builds {
+		args = append(args, "--only-binary", ":all:")
+	}
 	if j.r.Interpreter != "" {
 		args = append(args, "--python", j.r.Interpreter)
 	}
@@ -70,9 +98,9 @@ func pythonPlatform(platform, base string) string {
 // parseLock reads a requirements file with hashes.
 func parseLock(text string) []locked {
 	var out []locked
-	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", " ")) {
+	for _, line := range unfold(text) {
 		fields := strings.Fields(line)
-		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") || strings.HasPrefix(fields[0], "-") {
+		if strings.HasPrefix(fields[0], "-") {
 			continue
 		}
 		var pin []string
@@ -86,11 +114,20 @@ func parseLock(text string) []locked {
 		}
 		slices.Sort(l.hashes)
 		l.pin = strings.Join(pin, " ")
-		l.name = normal(regexp.MustCompile(`^[A-Za-z0-9._-]+`).FindString(l.pin))
+		l.name = nameOf(l.pin)
 		out = append(out, l)
 	}
 	slices.SortFunc(out, func(a, b locked) int { return strings.Compare(a.name, b.name) })
 	return out
+}
+
+// nameOf is the normalised name of a pinned package; that of a wheel's file begins its name.
+func nameOf(pin string) string {
+	if strings.HasSuffix(pin, ".whl") && !strings.Contains(pin, " @ ") {
+		name, _, _ := strings.Cut(path.Base(pin), "-")
+		return normal(name)
+	}
+	return normal(packageName.FindString(pin))
 }
 
 // normal is a package's name as the index compares it.
@@ -114,12 +151,21 @@ func (j *job) explainUV(err error, doing string) error {
 		}
 	}
 	hint := "correct the requirements"
-	if strings.Contains(text, "no usable wheels") || strings.Contains(text, "only-binary") || strings.Contains(text, "source distribution") {
-		hint = "images are built without a compiler, so every package needs a wheel: choose versions that have one, " +
-			"or a parent_image that holds the package"
+	switch {
+	case j.builds && buildFailed.MatchString(text):
+		return invalid(nil, "%s has no wheel, and building one failed: %s\n%s", buildFailed.FindStringSubmatch(text)[1], waysOut, text)
+	case sdistOnly(failed):
+		hint = "some packages have no wheel: " + waysOut
 	}
 	return invalid(nil, "could not %s the requirements for Python %s on %s: %s\n%s", doing, j.r.Python, j.r.Platform, hint, text)
 }
+
+// waysOut is what to do about a package that has no wheel and takes a compiler to build.
+const waysOut = "choose a version that has a wheel, build a wheel of it and name that file, take a parent_image that holds it, " +
+	"or use an image builder of the flavor docker"
+
+// buildFailed finds the package in uv's words about a build that failed.
+var buildFailed = regexp.MustCompile("Failed to build `([^`]+)`")
 
 // shorten cuts a text that would fill the screen.
 func shorten(text string) string {

@@ -5,13 +5,10 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"runtime"
 
-	"github.com/proa-ml/proa/image"
 	imagedriver "github.com/proa-ml/proa/image/driver"
 	"github.com/proa-ml/proa/internal/cli/fault"
-	"github.com/proa-ml/proa/plan"
 	"github.com/proa-ml/proa/stack"
 	"golang.org/x/sync/errgroup"
 )
@@ -64,28 +61,6 @@ func (l *launch) buildSteps(ctx context.Context, builder imagedriver.Builder, re
 	}
 	stage.Done("built and pushed")
 	return nil
-}
-
-func (l *launch) request(i plan.Image, repository string, number int) (imagedriver.Request, error) {
-	step, err := launcher(l.Kit)
-	if err != nil {
-		return imagedriver.Request{}, err
-	}
-	folder, err := sdk(l.Kit)
-	if err != nil {
-		return imagedriver.Request{}, err
-	}
-	tag := image.Tag(l.pipeline.Name)
-	if number > 0 {
-		tag = image.Tag(fmt.Sprintf("%s-%d", l.pipeline.Name, number+1))
-	}
-	return imagedriver.Request{
-		Repository: repository, Tag: tag, Base: i.Base, Platform: i.Platform,
-		Python: i.Python, Interpreter: l.pipeline.Source.Interpreter,
-		Requirements: i.Requirements, Environment: i.Environment,
-		Files: map[string]string{"/opt/proa/bin/proa-step": step, "/opt/proa/sdk/proa": filepath.Join(folder, "proa")},
-		Code:  l.pipeline.Source.Root,
-	}, nil
 }
 
 func (l *launch) buildCoordinator(ctx context.Context, builder imagedriver.Builder, repository string) (string, error) {

@@ -1,0 +1,99 @@
+package launch
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+
+	"github.com/proa-ml/proa/image"
+	imagedriver "github.com/proa-ml/proa/image/driver"
+	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/internal/strict"
+	"github.com/proa-ml/proa/plan"
+	"github.com/proa-ml/proa/spec"
+)
+
+// request is what the builder is asked for an image of the plan.
+func (l *launch) request(i plan.Image, repository string, number int) (imagedriver.Request, error) {
+	step, err := launcher(l.Kit)
+	if err != nil {
+		return imagedriver.Request{}, err
+	}
+	folder, err := sdk(l.Kit)
+	if err != nil {
+		return imagedriver.Request{}, err
+	}
+	root := l.pipeline.Source.Root
+	r := imagedriver.Request{
+		Repository: repository, Tag: i.Tag, Base: i.Base, Platform: i.Platform,
+		Python: i.Python, Interpreter: l.pipeline.Source.Interpreter, Root: root,
+		Requirements: i.Requirements, Constraints: i.Constraints, IndexOptions: i.IndexOptions, Lock: i.Lock,
+		InstallerArgs: i.InstallerArgs, Environment: i.Environment, User: i.User,
+		Files:   map[string]string{"/opt/proa/bin/proa-step": step, "/opt/proa/sdk/proa": filepath.Join(folder, "proa")},
+		Ignore:  i.Dockerignore,
+		Rebuild: i.PreventReuse, Ready: i.SkipBuild,
+	}
+	if r.Recipe, err = recipe(i, root); err != nil {
+		return imagedriver.Request{}, err
+	}
+	if i.Code == "" || i.Code == spec.CodeImage {
+		r.Code = root
+	}
+	if i.Repository != "" {
+		r.Repository = image.Sibling(repository, i.Repository)
+	}
+	if r.Tag == "" {
+		r.Tag = tag(l.pipeline.Name, number)
+	}
+	return r, nil
+}
+
+// tag is that of a pipeline's image; its further ones are numbered.
+func tag(pipeline string, number int) string {
+	if number > 0 {
+		pipeline = fmt.Sprintf("%s-%d", pipeline, number+1)
+	}
+	return image.Tag(pipeline)
+}
+
+// recipe is what of an image takes a container engine.
+func recipe(i plan.Image, root string) (imagedriver.Recipe, error) {
+	r := imagedriver.Recipe{Packages: i.AptPackages}
+	if i.Dockerfile != "" {
+		r.Dockerfile = under(root, i.Dockerfile)
+	}
+	if i.BuildContextRoot != "" {
+		r.Context = under(root, i.BuildContextRoot)
+	}
+	if len(i.BuildOptions) == 0 {
+		return r, nil
+	}
+	if r.Dockerfile == "" {
+		return r, fault.New(fault.Configuration, "set dockerfile, or leave build_options out", "build_options without a dockerfile have nothing to tune")
+	}
+	var o struct {
+		Args    map[string]string `json:"buildargs"`
+		Target  string            `json:"target"`
+		Network string            `json:"network_mode"`
+		Hosts   map[string]string `json:"extra_hosts"`
+		Labels  map[string]string `json:"labels"`
+		Pull    bool              `json:"pull"`
+		NoCache bool              `json:"nocache"`
+	}
+	data, err := json.Marshal(i.BuildOptions)
+	if err == nil {
+		err = strict.JSON(data, &o)
+	}
+	if err != nil {
+		return r, fault.New(fault.Configuration, "they are the names that Docker's Python library has", "build_options: %w", err)
+	}
+	r.Options = imagedriver.BuildOptions{Args: o.Args, Target: o.Target, Network: o.Network, Hosts: o.Hosts, Labels: o.Labels, Pull: o.Pull, NoCache: o.NoCache}
+	return r, nil
+}
+
+func under(root, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(root, path)
+}
