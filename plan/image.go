@@ -1,19 +1,25 @@
 package plan
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/proa-ml/proa/integration"
 	"github.com/proa-ml/proa/spec"
 )
 
 // newImage describes the image that a step with these settings needs.
-func newImage(p *spec.Pipeline, d spec.Docker, t Target) Image {
+func newImage(p *spec.Pipeline, d spec.Docker, t Target) (Image, error) {
+	integrations, err := integration.Requirements(d.Integrations...)
+	if err != nil {
+		return Image{}, fmt.Errorf("required_integrations: %w", err)
+	}
 	python := minor(p.Source.Python)
 	image := Image{
 		Base: d.ParentImage, Platform: d.Platform, Python: python,
-		Requirements: slices.Sorted(slices.Values(d.Requirements)), Constraints: slices.Sorted(slices.Values(d.Constraints)),
+		Requirements: sortedOnce(d.Requirements, integrations), Constraints: slices.Sorted(slices.Values(d.Constraints)),
 		IndexOptions: d.IndexOptions, Lock: d.Lock, Environment: d.Environment, User: d.User,
 		Installer: d.Installer, InstallerArgs: d.InstallerArgs, BuildSecrets: d.BuildSecrets,
 		AptPackages: d.AptPackages, Dockerfile: d.Dockerfile, BuildContextRoot: d.BuildContextRoot, BuildOptions: d.BuildOptions,
@@ -30,7 +36,13 @@ func newImage(p *spec.Pipeline, d spec.Docker, t Target) Image {
 		image.Code = "" // the default, written either way, is one image
 	}
 	image.Key = digest(image)
-	return image
+	return image, nil
+}
+
+func sortedOnce(lists ...[]string) []string {
+	all := slices.Concat(lists...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func yes(b *bool) bool { return b != nil && *b }

@@ -45,7 +45,10 @@ func New(p *spec.Pipeline, t Target) (*Plan, error) {
 // environment, for the cache key.
 func newStep(p *spec.Pipeline, s *spec.Step, t Target) (Step, Image, error) {
 	d := docker(p.Settings, s.Settings)
-	image := newImage(p, d, t)
+	image, err := newImage(p, d, t)
+	if err != nil {
+		return Step{}, Image{}, err
+	}
 	retry, err := newRetry(s.Retry, s.Resources)
 	if err != nil {
 		return Step{}, Image{}, err

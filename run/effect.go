@@ -125,7 +125,7 @@ func order(s *state, e start, grace time.Duration) driver.Attempt {
 	return driver.Attempt{
 		Run: s.id, RunName: s.name, Pipeline: s.plan.Pipeline,
 		Step: st.Name, Number: e.number, Name: e.attempt,
-		Image: s.plan.ImageRef(st.Image), Resources: grown(st.Resources, e.memory), Settings: st.Settings,
+		Image: s.plan.ImageRef(st.Image), User: st.User, Resources: grown(st.Resources, e.memory), Settings: st.Settings,
 		Timeout: st.Timeout, Grace: grace,
 	}
 }

@@ -21,7 +21,9 @@ type Attempt struct {
 	// Name is deterministic and unique: starting the same name twice is one attempt.
 	Name string
 	// Image is a reference by digest; empty on orchestrators that use no images.
-	Image     string
+	Image string
+	// User is the numeric user, and group if need be, to run as; empty means the orchestrator's choice.
+	User      string
 	Resources *spec.Resources
 	// Settings are the orchestrator's settings for this step, already merged and checked.
 	Settings map[string]json.RawMessage

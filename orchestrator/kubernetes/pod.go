@@ -3,6 +3,8 @@ package kubernetes
 import (
 	"fmt"
 	"maps"
+	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -73,6 +75,9 @@ func BuildPod(c Config, a driver.Attempt) (*corev1.Pod, error) {
 	pod.TerminationGracePeriodSeconds = ptr(seconds(a.Grace + savingTime))
 	pod.Containers = []corev1.Container{container}
 	pod.Volumes = []corev1.Volume{tmpVolume(), secretVolume("access", c.Secret, keyAccess)}
+	if err := runAs(pod.SecurityContext, a.User); err != nil {
+		return nil, fmt.Errorf("step %q: %w", a.Step, err)
+	}
 	made := &corev1.Pod{ObjectMeta: meta, Spec: pod}
 	if err := shareMemory(made, a.Resources); err != nil {
 		return nil, fmt.Errorf("step %q: %w", a.Step, err)
@@ -196,6 +201,27 @@ func restrictedPod() corev1.PodSpec {
 			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		},
 	}
+}
+
+// runAs has a pod run as the user, and group if it is said, that the image's settings name. Whether root may is up to the
+// namespace.
+func runAs(c *corev1.PodSecurityContext, user string) error {
+	if user == "" {
+		return nil
+	}
+	name, group, both := strings.Cut(user, ":")
+	uid, err := strconv.ParseInt(name, 10, 64)
+	if err != nil {
+		return fmt.Errorf("user %q is not a number", user)
+	}
+	gid := uid
+	if both {
+		if gid, err = strconv.ParseInt(group, 10, 64); err != nil {
+			return fmt.Errorf("user %q: the group is not a number", user)
+		}
+	}
+	c.RunAsUser, c.RunAsGroup, c.FSGroup, c.RunAsNonRoot = ptr(uid), ptr(gid), ptr(gid), ptr(uid != 0)
+	return nil
 }
 
 func restrictedContainer() *corev1.SecurityContext {

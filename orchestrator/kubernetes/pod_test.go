@@ -83,6 +83,26 @@ func TestBuildPodBare(t *testing.T) {
 	goldenYAML(t, "pod-bare.yaml", pod)
 }
 
+func TestBuildPodUser(t *testing.T) {
+	for user, want := range map[string][2]int64{"": {65532, 65532}, "1000": {1000, 1000}, "1000:2000": {1000, 2000}, "0": {0, 0}} {
+		a := testAttempt()
+		a.User = user
+		pod, err := BuildPod(testConfig(), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := pod.Spec.SecurityContext
+		if got := [2]int64{*c.RunAsUser, *c.RunAsGroup}; got != want || *c.FSGroup != want[1] || *c.RunAsNonRoot != (want[0] != 0) {
+			t.Errorf("user %q: runs as %v, group of files %d, non-root %v", user, got, *c.FSGroup, *c.RunAsNonRoot)
+		}
+	}
+	a := testAttempt()
+	a.User = "ada"
+	if _, err := BuildPod(testConfig(), a); err == nil {
+		t.Error("a user who is no number is accepted")
+	}
+}
+
 func TestBuildPodBadQuantity(t *testing.T) {
 	for _, r := range []spec.Resources{{CPU: "two"}, {Memory: "2 gigs"}} {
 		a := testAttempt()

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from proa.context import StepContext, step_context
+    from proa.docker import DockerConfiguration, DockerSettings
     from proa.errors import MaterializerError, OutputError, PipelineError, ProaError, RunFailed
     from proa.kubernetes import KubernetesOrchestratorSettings, KubernetesPodSettings
     from proa.materializers import Materializer
     from proa.pipelines import Pipeline, pipeline
     from proa.runs import Output, Run, StepRun, get_run
-    from proa.settings import DockerSettings, OnOOM, Resources, ResourceSettings, Retry
+    from proa.settings import OnOOM, Resources, ResourceSettings, Retry
     from proa.steps import Step, step
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "DockerSettings": "settings",
+    "DockerConfiguration": "docker",
+    "DockerSettings": "docker",
     "KubernetesOrchestratorSettings": "kubernetes",
     "KubernetesPodSettings": "kubernetes",
     "Materializer": "materializers",
@@ -46,6 +48,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "DockerConfiguration",
     "DockerSettings",
     "KubernetesOrchestratorSettings",
     "KubernetesPodSettings",

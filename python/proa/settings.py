@@ -3,54 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, Mapping, Optional, Sequence, Union
 
-from proa.errors import PipelineError, nearest
+from proa.docker import DockerSettings, Project
+from proa.errors import PipelineError
+from proa.fields import filled, known, made, show
 from proa.kubernetes import KUBERNETES_KEY, orchestrator_document
 
 _DURATION = re.compile(r"(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+\Z")
-
-#: Expands the path of a requirements file into its lines.
-Expand = Callable[[Path], List[str]]
-
-
-class DockerSettings:
-    """What the image of a step is made of. No Docker is needed to build it.
-
-    ``requirements`` is a list of requirement specifiers, or the path of a requirements file, relative to the script.
-    """
-
-    def __init__(
-        self,
-        *,
-        parent_image: Optional[str] = None,
-        requirements: Union[Sequence[str], str, Path, None] = None,
-        environment: Optional[Mapping[str, str]] = None,
-        platform: Optional[str] = None,
-    ) -> None:
-        self.parent_image = parent_image
-        self.requirements = requirements
-        self.environment = environment
-        self.platform = platform
-
-    def __repr__(self) -> str:
-        return _show(self)
-
-    def document(self, expand: Expand) -> Dict[str, Any]:
-        """Return the settings as they stand in a spec."""
-        requirements = self.requirements
-        if isinstance(requirements, (str, Path)):
-            requirements = expand(Path(requirements))
-        _strings("requirements", requirements)
-        if self.environment is not None:
-            _strings("environment", list(self.environment) + list(self.environment.values()))
-        return _filled(
-            parent_image=self.parent_image,
-            requirements=list(requirements) if requirements else None,
-            environment=dict(self.environment) if self.environment else None,
-            platform=self.platform,
-        )
 
 
 class OnOOM:
@@ -64,11 +24,11 @@ class OnOOM:
         self.memory_factor = memory_factor
 
     def __repr__(self) -> str:
-        return _show(self)
+        return show(self)
 
     def document(self) -> Dict[str, Any]:
         """Return the policy as it stands in a spec."""
-        return {"max_memory": self.max_memory, **_filled(memory_factor=self.memory_factor)}
+        return {"max_memory": self.max_memory, **filled(memory_factor=self.memory_factor)}
 
 
 class Retry:
@@ -99,18 +59,18 @@ class Retry:
         self.on_oom = on_oom
 
     def __repr__(self) -> str:
-        return _show(self)
+        return show(self)
 
     def document(self) -> Dict[str, Any]:
         """Return the policy as it stands in a spec."""
         if isinstance(self.max, bool) or not isinstance(self.max, int) or self.max < 0:
             raise PipelineError(f"retry: max is {self.max!r}; write the number of further attempts, 0 or more")
         delay, cap = duration("retry delay", self.delay), duration("retry cap", self.cap)
-        on_oom = None if self.on_oom is None else _as(OnOOM, self.on_oom, "retry: on_oom").document()
+        on_oom = None if self.on_oom is None else made(OnOOM, self.on_oom, "retry: on_oom").document()
         on = None if self.on is None else [self.on] if isinstance(self.on, str) else list(self.on)
         return {
             "max": self.max,
-            **_filled(
+            **filled(
                 delay=delay,
                 factor=self.factor,
                 cap=cap,
@@ -146,12 +106,12 @@ class Resources:
         self.shared_memory = shared_memory
 
     def __repr__(self) -> str:
-        return _show(self)
+        return show(self)
 
     def document(self) -> Dict[str, Any]:
         """Return the resources as they stand in a spec."""
         cpu = None if self.cpu is None else str(self.cpu)
-        return _filled(
+        return filled(
             cpu=cpu,
             memory=self.memory,
             gpu=self.gpu,
@@ -176,7 +136,7 @@ class ResourceSettings:
         self.memory = memory
 
     def __repr__(self) -> str:
-        return _show(self)
+        return show(self)
 
     def resources(self) -> Resources:
         """Return them under our own names."""
@@ -186,17 +146,17 @@ class ResourceSettings:
         return Resources(cpu=self.cpu_count, memory=memory, gpu=self.gpu_count)
 
 
-def settings_document(settings: Any, owner: str, expand: Expand) -> Dict[str, Any]:
+def settings_document(settings: Any, owner: str, project: Project) -> Dict[str, Any]:
     """Return settings as they stand in a spec. owner names the step or pipeline in errors."""
     if settings is None:
         return {}
     if not isinstance(settings, Mapping):
         raise PipelineError(f'{owner}: settings is a {type(settings).__name__}; write {{"docker": ..., ...}}')
-    _known(settings, ("docker", "orchestrator", KUBERNETES_KEY, "resources"), f"{owner}: settings")
+    known(settings, ("docker", "orchestrator", KUBERNETES_KEY, "resources"), f"{owner}: settings")
     document: Dict[str, Any] = {}
     if settings.get("docker") is not None:
-        docker = _as(DockerSettings, settings["docker"], f"{owner}: docker settings")
-        document["docker"] = docker.document(expand)
+        docker = made(DockerSettings, settings["docker"], f"{owner}: docker settings")
+        document["docker"] = docker.document(project)
     orchestrator: Dict[str, Any] = {}
     for key in (KUBERNETES_KEY, "orchestrator"):
         if settings.get(key):
@@ -209,17 +169,17 @@ def retry_document(retry: Any, owner: str) -> Dict[str, Any]:
     """Return a retry policy as it stands in a spec; a bare number is the number of further attempts."""
     if isinstance(retry, int) and not isinstance(retry, bool):
         retry = Retry(retry)
-    document: Dict[str, Any] = _as(Retry, retry, f"{owner}: retry").document()
+    document: Dict[str, Any] = made(Retry, retry, f"{owner}: retry").document()
     return document
 
 
 def resources_document(resources: Any, owner: str) -> Dict[str, Any]:
     """Return resources as they stand in a spec."""
     if isinstance(resources, Mapping) and ("cpu_count" in resources or "gpu_count" in resources):
-        resources = _as(ResourceSettings, resources, f"{owner}: resources")
+        resources = made(ResourceSettings, resources, f"{owner}: resources")
     if isinstance(resources, ResourceSettings):
         resources = resources.resources()
-    document: Dict[str, Any] = _as(Resources, resources, f"{owner}: resources").document()
+    document: Dict[str, Any] = made(Resources, resources, f"{owner}: resources").document()
     return document
 
 
@@ -234,42 +194,3 @@ def duration(what: str, value: Any) -> Optional[str]:
     if isinstance(value, str) and _DURATION.match(value):
         return value
     raise PipelineError(f'{what}: {value!r} is no duration; write seconds (90) or a text such as "90s", "15m", "2h"')
-
-
-def _as(kind: Any, value: Any, what: str) -> Any:
-    """Return value as an instance of kind, made from a mapping if it is one."""
-    if isinstance(value, kind):
-        return value
-    if not isinstance(value, Mapping):
-        raise PipelineError(
-            f"{what}: {value!r} is of type {type(value).__name__}; write {kind.__name__}(...) or a dict"
-        )
-    known = [name for name in kind.__init__.__annotations__ if name != "return"]
-    _known(value, known, what)
-    try:
-        return kind(**value)
-    except TypeError as error:
-        raise PipelineError(f"{what}: {error}") from error
-
-
-def _known(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:
-    for key in given:
-        if key not in known:
-            raise PipelineError(f"{what}: unknown key {key!r}; {nearest(str(key), known)}")
-
-
-def _strings(what: str, values: Any) -> None:
-    for value in values or ():
-        if not isinstance(value, str):
-            raise PipelineError(
-                f"docker settings: {what} holds {value!r}, which is of type {type(value).__name__}; write text"
-            )
-
-
-def _filled(**fields: Any) -> Dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _show(value: Any) -> str:
-    fields = ", ".join(f"{name}={field!r}" for name, field in vars(value).items() if field is not None)
-    return f"{type(value).__name__}({fields})"

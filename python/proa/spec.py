@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import platform
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Tuple
 
-from proa import requirements
 from proa.annotations import Declared, concrete
 from proa.digest import Digester
+from proa.docker import Project
 from proa.errors import PipelineError, nearest
 from proa.graph import Graph, Node
 from proa.materializers import Materializer, custom_materializer
@@ -45,7 +44,7 @@ def compile_pipeline(pipeline: Pipeline, args: Tuple[Any, ...], kwargs: Mapping[
         },
         "parameters": parameters,
         "cache": _flag(pipeline.options.get("enable_cache"), owner),
-        "settings": settings_document(pipeline.options.get("settings"), owner, compiler.expand),
+        "settings": settings_document(pipeline.options.get("settings"), owner, compiler.project),
         "steps": [compiler.step(node) for node in graph.nodes.values()],
     }
     return _without_empty(document)
@@ -55,13 +54,7 @@ class _Compiler:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._digester = Digester(source)
-
-    def expand(self, path: Path) -> List[str]:
-        """Expand a requirements file, which is relative to the script or else to the root."""
-        for folder in (self._source.main.parent, self._source.root):
-            if (folder / path).is_file():
-                return requirements.expand(folder / path)
-        return requirements.expand(self._source.main.parent / path)
+        self.project = Project(source.root, source.main)
 
     def step(self, node: Node) -> Dict[str, Any]:
         options, owner = node.step.options, f"step {node.name!r}"
@@ -80,7 +73,7 @@ class _Compiler:
             "retry": None if retry is None else retry_document(retry, owner),
             "timeout": duration(f"{owner}: timeout", options.get("timeout")),
             "resources": None if resources is None else resources_document(resources, owner),
-            "settings": settings_document(options.get("settings"), owner, self.expand),
+            "settings": settings_document(options.get("settings"), owner, self.project),
         }
         return _without_empty(document)
 

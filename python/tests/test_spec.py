@@ -27,7 +27,7 @@ def compare(spec: Dict[str, Any], name: str, update: bool) -> None:
     assert text == path.read_text(encoding="utf-8"), f"{path} differs; run pytest --update if it should"
 
 
-@pytest.mark.parametrize("name", ["minimal", "diamond", "every_field"])
+@pytest.mark.parametrize("name", ["minimal", "diamond", "every_field", "images"])
 def test_golden(project: Project, name: str, request: pytest.FixtureRequest) -> None:
     for path in (HERE / "pipelines").glob(f"{name}*"):
         shutil.copy(path, project.root)
