@@ -181,7 +181,7 @@ func TestBadRequirements(t *testing.T) {
 			r := pythonRequest(t, s, c.requirement)
 			if errors.Is(c.kind, driver.ErrIndex) {
 				o.Env = slices.DeleteFunc(o.Env, func(s string) bool {
-					return strings.HasPrefix(s, "UV_NO_INDEX") || strings.HasPrefix(s, "UV_FIND_LINKS")
+					return strings.HasPrefix(s, "UV_OFFLINE") || strings.HasPrefix(s, "UV_FIND_LINKS")
 				})
 				o.Env = append(o.Env, "UV_HTTP_RETRIES=0")
 				r.Requirements = append(r.Requirements, "gamma")

@@ -82,7 +82,7 @@ func needUV(t *testing.T) {
 func offline(t *testing.T, dir string) oci.Options {
 	t.Helper()
 	env := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "UV_") })
-	env = append(env, "UV_NO_INDEX=1", "UV_FIND_LINKS="+dir, "UV_CACHE_DIR="+t.TempDir(), "UV_NO_CONFIG=1")
+	env = append(env, "UV_OFFLINE=1", "UV_FIND_LINKS="+dir, "UV_CACHE_DIR="+t.TempDir(), "UV_NO_CONFIG=1")
 	return oci.Options{CacheDir: t.TempDir(), Env: env, LargeWheel: 32 << 10}
 }
 

@@ -44,6 +44,9 @@ func (l *launch) buildSteps(ctx context.Context, builder imagedriver.Builder, re
 	if err != nil {
 		return err
 	}
+	if wanted.Installer == "pip" {
+		l.view.Notice("python_package_installer is pip; this image builder installs the same packages with uv")
+	}
 	name := "image"
 	if len(l.plan.Images) > 1 {
 		name = fmt.Sprintf("image %d", i+1)
