@@ -5,7 +5,8 @@
 // that it names. So equal folders are stored once, what is there already isn't uploaded again, everything that is read is
 // checked against its digest, and a half-written artifact can't be seen: its manifest isn't there.
 //
-// A store is a folder ("file:///path"), any S3 ("s3://bucket/prefix"), or memory, for tests ("mem://").
+// A store is a folder ("file:///path"), any S3 ("s3://bucket/prefix"), Google Cloud Storage ("gs://bucket/prefix"), Azure Blob
+// Storage ("az://container/prefix"), or memory, for tests ("mem://").
 package artifact
 
 import (
@@ -28,6 +29,8 @@ type Store struct {
 	root string
 	// place names the store in errors, without secrets.
 	place string
+	// advice is what to do about errors.
+	advice advice
 	// writer tells this store's conditional writes from those of others; see PutNew.
 	writer   string
 	parallel int

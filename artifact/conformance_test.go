@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,43 +46,18 @@ func TestSmallS3(t *testing.T) {
 
 // TestRealS3 needs a server and a bucket, which the environment names.
 func TestRealS3(t *testing.T) {
-	endpoint := os.Getenv("PROA_TEST_S3_ENDPOINT")
-	if endpoint == "" {
-		if os.Getenv("CI") == "true" && os.Getenv("PROA_REQUIRE_CLUSTER") == "1" {
-			t.Fatal("this must not be skipped here: PROA_TEST_S3_ENDPOINT is not set")
-		}
-		t.Skip("PROA_TEST_S3_ENDPOINT (with _BUCKET, _REGION, _KEY and _SECRET) is not set")
-	}
+	env := environment(t, "PROA_TEST_S3_ENDPOINT", "PROA_TEST_S3_BUCKET", "PROA_TEST_S3_REGION", "PROA_TEST_S3_KEY", "PROA_TEST_S3_SECRET")
 	fresh := func(*testing.T) step.Store {
-		return step.Store{URL: "s3://" + os.Getenv("PROA_TEST_S3_BUCKET") + "/artifact-test/" + rand.Text(), Options: map[string]string{
-			"endpoint": endpoint, "region": os.Getenv("PROA_TEST_S3_REGION"),
-			"key": os.Getenv("PROA_TEST_S3_KEY"), "secret": os.Getenv("PROA_TEST_S3_SECRET"), "path_style": "true",
+		return step.Store{URL: "s3://" + env[1] + "/artifact-test/" + rand.Text(), Options: map[string]string{
+			"endpoint": env[0], "region": env[2], "key": env[3], "secret": env[4], "path_style": "true",
 		}}
 	}
 	conformance(t, fresh)
-	testRefusals(t, fresh(t))
-}
-
-// testRefusals asks a real server for what it must refuse.
-func testRefusals(t *testing.T, cfg step.Store) {
-	for name, c := range map[string]struct {
-		change func(cfg *step.Store)
-		want   error
-	}{
-		"wrong secret": {func(cfg *step.Store) { cfg.Options["secret"] = "wrong" }, artifact.ErrDenied},
-		"wrong key":    {func(cfg *step.Store) { cfg.Options["key"] = "wrong" }, artifact.ErrDenied},
-		"no bucket":    {func(cfg *step.Store) { cfg.URL = "s3://no-such-bucket-" + strings.ToLower(rand.Text()) }, artifact.ErrNoBucket},
-	} {
-		changed := step.Store{URL: cfg.URL, Options: maps.Clone(cfg.Options)}
-		c.change(&changed)
-		s := openStore(t, changed)
-		_, get := s.Get(t.Context(), "key")
-		for what, err := range map[string]error{"Check": s.Check(t.Context()), "Get": get} {
-			if !errors.Is(err, c.want) || errors.Is(err, artifact.ErrNotFound) || strings.Contains(err.Error(), cfg.Options["secret"]) {
-				t.Errorf("%s, %s: got %v, want %v", name, what, err, c.want)
-			}
-		}
-	}
+	testRefusals(t, fresh(t), map[string]refusal{
+		"another secret": {func(cfg *step.Store) { cfg.Options["secret"] = "wrong" }, artifact.ErrDenied, "check the store's key and secret"},
+		"another key":    {func(cfg *step.Store) { cfg.Options["key"] = "wrong" }, artifact.ErrDenied, "check the store's key and secret"},
+		"no bucket":      {func(cfg *step.Store) { cfg.URL = "s3://no-such-bucket-" + strings.ToLower(rand.Text()) }, artifact.ErrNoBucket, "create the bucket"},
+	})
 }
 
 // conformance tests a kind of store; fresh makes an empty one.

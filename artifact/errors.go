@@ -80,6 +80,12 @@ func (s *Store) wrap(ctx context.Context, doing string, err error) error {
 
 // kindOf returns the sentinel that err amounts to, or nil.
 func kindOf(err error) error {
+	if kind, is := kindOfGCP(err); is {
+		return kind
+	}
+	if kind, is := kindOfAzure(err); is {
+		return kind
+	}
 	var api smithy.APIError
 	if errors.As(err, &api) && !errors.Is(err, errNoCredentials) {
 		if kind := kindOfCode(api.ErrorCode()); kind != nil {
@@ -95,9 +101,12 @@ func kindOf(err error) error {
 	if errors.As(err, &response) && response.HTTPStatusCode() > 0 && !errors.Is(err, errNoCredentials) {
 		return kindOfStatus(response.HTTPStatusCode())
 	}
+	var name *net.DNSError
 	switch {
 	case errors.Is(err, errNoCredentials):
 		return kindOfCredentials(err)
+	case errors.As(err, &name): // some drivers take a host that isn't there for an object that isn't
+		return ErrUnavailable
 	case gcerrors.Code(err) == gcerrors.NotFound, errors.Is(err, os.ErrNotExist):
 		return ErrNotFound
 	case errors.Is(err, os.ErrPermission), gcerrors.Code(err) == gcerrors.PermissionDenied:
@@ -178,6 +187,9 @@ func isCertificate(err error) bool {
 func shorten(err error) string {
 	if errors.Is(err, errNoCredentials) {
 		return errNoCredentials.Error()
+	}
+	if short := shortenGCP(err) + shortenAzure(err); short != "" {
+		return short
 	}
 	var api smithy.APIError
 	if errors.As(err, &api) {

@@ -225,7 +225,7 @@ func TestEndpointMistakes(t *testing.T) {
 	if err == nil || artifact.Transient(err) || !strings.Contains(err.Error(), "whether the endpoint is http:// or https://") {
 		t.Errorf("https to a server that speaks http: got %v", err)
 	}
-	for _, bad := range []string{"", "bucket", "gs://bucket", "file://relative/path", "s3:///nobucket", "s3://key:secret@bucket", "s3://bucket?x=y", "s3://bucket/a//b"} {
+	for _, bad := range []string{"", "bucket", "gcs://bucket", "file://relative/path", "s3:///nobucket", "s3://key:secret@bucket", "s3://bucket?x=y", "s3://bucket/a//b"} {
 		_, err := artifact.Open(t.Context(), step.Store{URL: bad}, nil)
 		if err == nil || strings.Contains(err.Error(), "secret@") {
 			t.Errorf("opening %q: got %v", bad, err)

@@ -2,7 +2,6 @@ package artifact
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -24,7 +23,7 @@ func FileURL(path string) string {
 func (s *Store) open(ctx context.Context, cfg step.Store) error {
 	u, err := url.Parse(cfg.URL)
 	if err != nil {
-		return fmt.Errorf("%q is not a URL; it looks like file:///path or s3://bucket/prefix", cfg.URL)
+		return fmt.Errorf("%q is not a URL; it looks like "+forms, cfg.URL)
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("a store's URL (%s://%s…) holds a place only; give keys and other attributes as options", u.Scheme, u.Host)
@@ -34,13 +33,20 @@ func (s *Store) open(ctx context.Context, cfg step.Store) error {
 	case "file":
 		return s.openFile(u, cfg.Options)
 	case "s3":
-		return s.openS3(ctx, u, cfg.Options)
+		return s.openBucket(ctx, u, cfg.Options, s3Options, openS3Bucket, s3Advice())
+	case "gs":
+		return s.openBucket(ctx, u, cfg.Options, gcpOptions, openGCPBucket, gcpAdvice())
+	case "az", "abfs", "azblob":
+		return s.openBucket(ctx, u, cfg.Options, azureOptions, openAzureBucket, azureAdvice())
 	case "mem":
 		s.bucket = memblob.OpenBucket(nil)
 		return knownOptions(cfg.Options)
 	}
-	return fmt.Errorf("a store can't be at %q: the known forms are file:///path and s3://bucket/prefix", cfg.URL)
+	return fmt.Errorf("a store can't be at %q: the known forms are "+forms, cfg.URL)
 }
+
+// forms are the URLs of stores.
+const forms = "file:///path, s3://bucket/prefix, gs://bucket/prefix and az://container/prefix"
 
 func (s *Store) openFile(u *url.URL, options map[string]string) error {
 	if err := knownOptions(options); err != nil {
@@ -60,14 +66,18 @@ func (s *Store) openFile(u *url.URL, options map[string]string) error {
 	return nil
 }
 
-func (s *Store) openS3(ctx context.Context, u *url.URL, options map[string]string) error {
+// opener opens a bucket by its name.
+type opener func(ctx context.Context, bucket string, options map[string]string) (*blob.Bucket, error)
+
+// openBucket opens a store in a bucket at one of the services.
+func (s *Store) openBucket(ctx context.Context, u *url.URL, options map[string]string, known []string, open opener, tips advice) error {
 	if u.Host == "" {
-		return errors.New("the URL names no bucket; it looks like s3://bucket/prefix")
+		return fmt.Errorf("the URL names no bucket; it looks like %s://bucket/prefix", u.Scheme)
 	}
-	if err := knownOptions(options, s3Options...); err != nil {
+	if err := knownOptions(options, known...); err != nil {
 		return err
 	}
-	bucket, err := openS3Bucket(ctx, u.Host, options)
+	bucket, err := open(ctx, u.Host, options)
 	if err != nil {
 		return err
 	}
@@ -77,7 +87,7 @@ func (s *Store) openS3(ctx context.Context, u *url.URL, options map[string]strin
 		}
 		bucket = blob.PrefixedBucket(bucket, prefix+"/")
 	}
-	s.bucket = bucket
+	s.bucket, s.advice = bucket, tips
 	if endpoint := options["endpoint"]; endpoint != "" {
 		s.place += " at " + endpoint
 	}

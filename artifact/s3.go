@@ -4,11 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
@@ -25,18 +21,9 @@ import (
 // AWS tools look: environment, shared files, the machine's or pod's role.
 var s3Options = []string{"endpoint", "region", "key", "secret", "token", "path_style", "profile"}
 
-// Times that make an outage show soon; the callers try again.
-const (
-	s3DialTimeout = 4 * time.Second
-	// s3IdleTimeout bounds the time in which neither side of a connection says anything.
-	s3IdleTimeout = 9 * time.Second
-	s3Attempts    = 3
-	s3MaxBackoff  = 500 * time.Millisecond
-)
-
 func openS3Bucket(ctx context.Context, bucket string, options map[string]string) (*blob.Bucket, error) {
 	endpoint := options["endpoint"]
-	if err := checkEndpoint(endpoint); err != nil {
+	if err := checkEndpoint(endpoint, "key and secret"); err != nil {
 		return nil, err
 	}
 	pathStyle, err := parsePathStyle(options["path_style"], endpoint)
@@ -50,7 +37,7 @@ func openS3Bucket(ctx context.Context, bucket string, options map[string]string)
 	checksums := aws.RequestChecksumCalculationWhenSupported
 	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = pathStyle
-		o.HTTPClient = &http.Client{Transport: s3Transport()}
+		o.HTTPClient = newHTTPClient()
 		o.Retryer = s3Retryer()
 		o.Logger = logging.Nop{}
 		// Everything that is read is checked against its digest anyway.
@@ -68,20 +55,6 @@ func openS3Bucket(ctx context.Context, bucket string, options map[string]string)
 		return nil, fmt.Errorf("using the bucket %q: %w", bucket, err)
 	}
 	return opened, nil
-}
-
-func checkEndpoint(endpoint string) error {
-	if endpoint == "" {
-		return nil
-	}
-	u, err := url.Parse(endpoint)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return fmt.Errorf("the endpoint %q is not a URL; it looks like https://host:port", endpoint)
-	}
-	if u.User != nil {
-		return errors.New("the endpoint holds a user; give the options key and secret instead")
-	}
-	return nil
 }
 
 // parsePathStyle says whether the bucket goes in the path, not in the host name: what servers at an own endpoint expect.
@@ -121,14 +94,14 @@ func s3Config(ctx context.Context, options map[string]string) (aws.Config, error
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("reading the machine's AWS configuration: %w", err)
 	}
-	cfg.Credentials = ambient{cfg.Credentials}
+	cfg.Credentials = ambientAWS{cfg.Credentials}
 	return cfg, nil
 }
 
-// ambient are the machine's credentials; it marks the error that there are none.
-type ambient struct{ aws.CredentialsProvider }
+// ambientAWS are the machine's credentials; it marks the error that there are none.
+type ambientAWS struct{ aws.CredentialsProvider }
 
-func (a ambient) Retrieve(ctx context.Context) (aws.Credentials, error) {
+func (a ambientAWS) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	c, err := a.CredentialsProvider.Retrieve(ctx)
 	if err != nil {
 		return c, fmt.Errorf("%w: %w", errNoCredentials, err)
@@ -139,57 +112,15 @@ func (a ambient) Retrieve(ctx context.Context) (aws.Credentials, error) {
 // s3Retryer tries again soon and not often, and never after a timeout, so that the caller learns of an outage.
 func s3Retryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts, o.MaxBackoff = s3Attempts, s3MaxBackoff
-		o.Backoff = retry.NewExponentialJitterBackoff(s3MaxBackoff)
+		o.MaxAttempts, o.MaxBackoff = attempts, maxBackoff
+		o.Backoff = retry.NewExponentialJitterBackoff(maxBackoff)
 		o.RateLimiter = ratelimit.None
 		noTimeouts := retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
-			var timeout interface{ Timeout() bool }
-			if errors.As(err, &timeout) && timeout.Timeout() {
+			if isTimeout(err) {
 				return aws.FalseTernary
 			}
 			return aws.UnknownTernary
 		})
 		o.Retryables = append([]retry.IsErrorRetryable{noTimeouts}, o.Retryables...)
 	})
-}
-
-func s3Transport() http.RoundTripper {
-	dialer := &net.Dialer{Timeout: s3DialTimeout}
-	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return &liveConn{Conn: conn, idle: s3IdleTimeout}, nil
-		},
-		TLSHandshakeTimeout: s3DialTimeout,
-		MaxIdleConnsPerHost: 32,
-		IdleConnTimeout:     s3IdleTimeout / 2,
-	}
-}
-
-// liveConn gives up when nothing has moved in either direction for a while, however long a whole transfer takes.
-type liveConn struct {
-	net.Conn
-	idle time.Duration
-}
-
-func (c *liveConn) Read(p []byte) (int, error) {
-	if err := c.extend(); err != nil {
-		return 0, err
-	}
-	return c.Conn.Read(p)
-}
-
-func (c *liveConn) Write(p []byte) (int, error) {
-	if err := c.extend(); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(p)
-}
-
-func (c *liveConn) extend() error {
-	return c.SetDeadline(time.Now().Add(c.idle)) // a connection's deadline is in real time
 }

@@ -36,7 +36,7 @@ type Contexts func() (names []string, active string, err error)
 func Catalogue(contexts Contexts) flavor.Catalogue {
 	return flavor.Catalogue{
 		localOrchestrator(), kubernetesOrchestrator(contexts),
-		localArtifacts(), s3Artifacts(),
+		localArtifacts(), s3Artifacts(), gcpArtifacts(), azureArtifacts(),
 		sqliteMetadata(), mysqlMetadata(),
 		defaultRegistry(),
 		ociBuilder(),
@@ -82,7 +82,7 @@ func s3Artifacts() flavor.Flavor {
 		Kind: stack.ArtifactStore, Name: "s3",
 		Meaning: "a bucket of Amazon S3 or of any server that speaks its protocol",
 		Attributes: []flavor.Attribute{
-			{Name: "path", Type: flavor.Text, Required: true, Meaning: "the bucket, and a prefix within it", Example: "s3://bucket/prefix", Check: s3Path},
+			{Name: "path", Type: flavor.Text, Required: true, Meaning: "the bucket, and a prefix within it", Example: "s3://bucket/prefix", Check: bucketURL("s3")},
 			{Name: "endpoint", Aliases: []string{"endpoint_url"}, Type: flavor.Text, Meaning: "the server's URL; Amazon's if not given", Example: "https://s3.example.com", Check: httpURL},
 			{Name: "region", Type: flavor.Text, Meaning: "the bucket's region", Example: "eu-central-1"},
 			{Name: "key", Aliases: []string{"access_key_id"}, Type: flavor.Text, Meaning: "the access key's id; ambient credentials if not given", Example: "AKIA..."},

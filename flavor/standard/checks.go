@@ -63,14 +63,6 @@ func dnsName(value string) error {
 	return nil
 }
 
-func s3Path(value string) error {
-	u, err := url.Parse(value)
-	if err != nil || u.Scheme != "s3" || u.Host == "" {
-		return errors.New("it must begin with s3:// and name a bucket")
-	}
-	return nil
-}
-
 func httpURL(value string) error {
 	u, err := url.Parse(value)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {

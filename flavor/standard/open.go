@@ -80,13 +80,11 @@ func (o Opener) Artifacts(ctx context.Context, s stack.Resolved) (step.Store, er
 	case "local":
 		return step.Store{URL: artifact.FileURL(settings["path"])}, nil
 	case "s3":
-		store := step.Store{URL: settings["path"], Options: map[string]string{}}
-		for _, name := range []string{"endpoint", "region", "key", "secret", "token", "path_style", "profile"} {
-			if settings[name] != "" {
-				store.Options[name] = settings[name]
-			}
-		}
-		return store, nil
+		return store(settings, "endpoint", "region", "key", "secret", "token", "path_style", "profile"), nil
+	case "gcp":
+		return gcpStore(c, settings)
+	case "azure":
+		return store(settings, "account_name", "account_key", "sas_token", "connection_string", "endpoint"), nil
 	}
 	return step.Store{}, unsupported(c)
 }

@@ -29,6 +29,7 @@ var ranks = []struct {
 	{".", 2},
 	{"step", 2},
 	{"plan", 2},
+	{"artifact/gcs", 2},
 	{"artifact", 3},
 	{"*/driver", 3},
 	{"image", 4},

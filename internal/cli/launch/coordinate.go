@@ -13,13 +13,16 @@ import (
 	"github.com/proa-ml/proa/internal/strict"
 	"github.com/proa-ml/proa/run"
 	"github.com/proa-ml/proa/stack"
+	"github.com/proa-ml/proa/step"
 	"github.com/spf13/cobra"
 )
 
 // coordinatorConfig is what a client tells the coordinator. It is secret.
 type coordinatorConfig struct {
-	Stack    stack.Resolved `json:"stack"`
-	Settings runSettings    `json:"settings"`
+	Stack stack.Resolved `json:"stack"`
+	// Store is the stack's artifact store as the client opens it: with the content of files that only the client has.
+	Store    step.Store  `json:"store"`
+	Settings runSettings `json:"settings"`
 }
 
 // NewCoordinate makes `proa coordinate`, which is what a coordinator's pod runs. It exits with 0 once the run has ended,
@@ -45,7 +48,7 @@ func coordinate(ctx context.Context, k *kit.Kit) (err error) {
 	if err := strict.JSON(in.Config, &config); err != nil {
 		return errors.New("the coordinator's configuration can't be read: it is of another version of proa")
 	}
-	parts, closeAll, err := openParts(ctx, k, in, config.Stack)
+	parts, closeAll, err := openParts(ctx, k, in, config)
 	if err != nil {
 		return err
 	}
@@ -59,16 +62,12 @@ func coordinate(ctx context.Context, k *kit.Kit) (err error) {
 	return err
 }
 
-func openParts(ctx context.Context, k *kit.Kit, in flavor.Coordinator, s stack.Resolved) (parts run.Components, closeAll func() error, err error) {
-	store, err := k.Opener.Artifacts(ctx, s)
+func openParts(ctx context.Context, k *kit.Kit, in flavor.Coordinator, config coordinatorConfig) (parts run.Components, closeAll func() error, err error) {
+	artifacts, err := artifact.Open(ctx, config.Store, nil)
 	if err != nil {
 		return parts, nil, err
 	}
-	artifacts, err := artifact.Open(ctx, store, nil)
-	if err != nil {
-		return parts, nil, err
-	}
-	metadata, err := k.Opener.Metadata(ctx, s)
+	metadata, err := k.Opener.Metadata(ctx, config.Stack)
 	if err != nil {
 		return parts, nil, errors.Join(err, artifacts.Close())
 	}
