@@ -37,6 +37,9 @@ const (
 	// open. When it closes, the coordinator is gone: the launcher ends the runner and stores no outcome, unless the step
 	// had succeeded. Unset in pods.
 	ParentEnv = "PROA_PARENT_FD"
+	// ForksEnv holds the number of an inherited file descriptor: a socket on which the coordinator takes orders for forks
+	// (see internal/forks). Unset means that the launcher starts runners by itself.
+	ForksEnv = "PROA_FORKS_FD"
 )
 
 // Access is what a launcher needs to reach the outside. It is secret: a file with mode 0600 or a mounted Secret,

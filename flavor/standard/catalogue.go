@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/orchestrator/local"
 	"github.com/proa-ml/proa/stack"
 )
 
@@ -50,6 +51,9 @@ func localOrchestrator() flavor.Flavor {
 		Meaning: "runs steps as processes on this machine",
 		Attributes: []flavor.Attribute{
 			{Name: "parallelism", Type: flavor.Int, Meaning: "how many steps may run at once; twice the number of CPUs if not given", Example: "4", Check: positive},
+			{Name: "isolation", Type: flavor.Text, Scope: flavor.Step, Default: local.IsolationWarm, Example: local.IsolationProcess,
+				Check:   oneOf(local.IsolationWarm, local.IsolationProcess),
+				Meaning: "warm forks each step from a process that has imported its module, process starts a new one"},
 			maxParallelism(), executionMode(),
 		},
 	}

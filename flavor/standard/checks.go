@@ -31,6 +31,16 @@ func mode(value string) error {
 	return errors.New("it must be stop-on-failure, fail-fast or continue-on-failure")
 }
 
+// oneOf accepts the given values only.
+func oneOf(values ...string) func(string) error {
+	return func(value string) error {
+		if slices.Contains(values, value) {
+			return nil
+		}
+		return fmt.Errorf("it must be %s", strings.Join(values, " or "))
+	}
+}
+
 func positive(value string) error {
 	if n, err := strconv.Atoi(value); err != nil || n < 1 {
 		return errors.New("it must be at least 1")

@@ -31,6 +31,7 @@ var ranks = []struct {
 	{"plan", 2},
 	{"artifact/gcs", 2},
 	{"artifact", 3},
+	{"internal/forks", 3},
 	{"*/driver", 3},
 	{"image", 4},
 	{"orchestrator", 4},

@@ -73,9 +73,9 @@ func (c *channel) log() *live {
 	return c.live
 }
 
-// started tells that the runner runs, and begins to send the log, both in the background.
+// started tells that the runner runs, and begins to send the log, both in the background; once is enough.
 func (c *channel) started(ctx context.Context) {
-	if c == nil {
+	if c == nil || c.done != nil {
 		return
 	}
 	ctx, stop := context.WithCancel(ctx)

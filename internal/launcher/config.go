@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/proa-ml/proa/internal/forks"
 	"github.com/proa-ml/proa/spec"
 	"github.com/proa-ml/proa/step"
 )
@@ -21,6 +22,8 @@ type config struct {
 	access      step.Access
 	// parent closes when the coordinator is gone; nil if nothing tells.
 	parent *os.File
+	// forker forks runners; nil means that each is started.
+	forker forks.Forker
 	// environ is what of the environment goes on to the runner.
 	environ []string
 }
@@ -49,7 +52,15 @@ func parse(environ []string) (config, error) {
 	if err := c.readAccess(vars[step.AccessEnv]); err != nil {
 		return config{}, err
 	}
-	return c, c.openParent(vars[step.ParentEnv])
+	var err error
+	if c.parent, err = inherited(vars, step.ParentEnv); err != nil {
+		return config{}, err
+	}
+	socket, err := inherited(vars, step.ForksEnv)
+	if socket != nil {
+		c.forker = forks.NewClient(socket)
+	}
+	return c, err
 }
 
 func (c *config) readAccess(path string) error {
@@ -67,17 +78,18 @@ func (c *config) readAccess(path string) error {
 	return nil
 }
 
-func (c *config) openParent(text string) error {
+// inherited returns the inherited file whose number a variable holds; nil if it isn't set.
+func inherited(vars map[string]string, name string) (*os.File, error) {
+	text := vars[name]
 	if text == "" {
-		return nil
+		return nil, nil
 	}
 	fd, err := strconv.Atoi(text)
 	if err != nil || fd < 3 {
-		return fmt.Errorf("%s is %q, not the number of an inherited file descriptor", step.ParentEnv, text)
+		return nil, fmt.Errorf("%s is %q, not the number of an inherited file descriptor", name, text)
 	}
 	syscall.CloseOnExec(fd)
-	c.parent = os.NewFile(uintptr(fd), "parent")
-	return nil
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 func firstOf(values ...string) string {

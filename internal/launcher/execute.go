@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/proa-ml/proa/artifact"
-	"github.com/proa-ml/proa/internal/proc"
 	"github.com/proa-ml/proa/spec"
 	"github.com/proa-ml/proa/step"
 )
@@ -30,20 +29,16 @@ func (l *launcher) execute(early, lasting context.Context, e *ender, out *output
 	}
 	memory := openMemory(l.Root)
 	end := ending{start: l.Now(), limit: l.inv.Timeout}
-	grace := l.inv.Grace
-	if grace <= 0 {
-		grace = defaultGrace
+	r, err := l.newRunner(e, out, coordinator)
+	if err == nil {
+		end.exit, err = r.run(lasting)
 	}
-	p, detach, err := e.start(func() (*proc.Process, error) { return l.startRunner(out) }, grace, l.inv.Timeout)
 	if err != nil {
 		return ending{reserved: step.ExitStart, failure: &step.Failure{
 			Kind: step.FailureConfig, Message: fmt.Sprintf("the step's runner %q could not be started: %v", l.inv.Command[0], err),
 		}}
 	}
 	end.started = true
-	coordinator.started(lasting)
-	end.exit = p.Wait()
-	detach()
 	end.end = l.Now()
 	end.oom = memory.killed()
 	end.result, end.resultErr = l.readResult()
@@ -57,24 +52,6 @@ func preparationFailure(err error) *step.Failure {
 		kind = step.FailureLost
 	}
 	return &step.Failure{Kind: kind, Message: err.Error()}
-}
-
-func (l *launcher) startRunner(out *output) (*proc.Process, error) {
-	environ := l.environment()
-	path, err := findProgram(l.inv.Command[0], environ)
-	if err != nil {
-		return nil, err
-	}
-	// A missing folder would be reported as a missing program.
-	if info, err := os.Stat(l.inv.Dir); err != nil {
-		return nil, fmt.Errorf("its folder: %w", err)
-	} else if !info.IsDir() {
-		return nil, fmt.Errorf("its folder %s is none", l.inv.Dir)
-	}
-	return proc.Start(proc.Command{
-		Path: path, Args: l.inv.Command, Dir: l.inv.Dir, Env: environ,
-		Output: out, Orphans: true, DieWithParent: true,
-	})
 }
 
 // prepare fetches the inputs and writes the request.

@@ -3,6 +3,7 @@ package launcher
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,37 +64,45 @@ func checkName(kind, name string) error {
 
 // environment returns the runner's environment: the launcher's without what is proa's own, what the invocation adds,
 // and folders that the step may write to. HOME stays if it can be written to, because caches live there.
-func (l *launcher) environment() []string {
+//
+// They come in two parts, of which the second is this attempt's own.
+func (l *launcher) environment() (shared, own map[string]string) {
 	vars := map[string]string{}
 	for _, entry := range l.environ {
 		name, value, _ := strings.Cut(entry, "=")
 		vars[name] = value
 	}
-	vars["TMPDIR"] = l.work.temp()
+	own = map[string]string{"TMPDIR": l.work.temp()}
 	if home := vars["HOME"]; home == "" || unix.Access(home, unix.W_OK) != nil {
-		vars["HOME"] = l.work.home()
+		own["HOME"] = l.work.home()
 	}
-	for name, value := range l.inv.Env {
-		vars[name] = value
+	maps.Copy(vars, l.inv.Env)
+	for name := range own {
+		if _, given := l.inv.Env[name]; given {
+			delete(own, name)
+		} else {
+			delete(vars, name)
+		}
 	}
-	vars[step.RequestEnv] = l.work.request()
-	env := make([]string, 0, len(vars))
-	for name, value := range vars {
-		env = append(env, name+"="+value)
+	own[step.RequestEnv] = l.work.request()
+	return vars, own
+}
+
+// assignments returns variables as a process is given them.
+func assignments(groups ...map[string]string) []string {
+	var env []string
+	for _, vars := range groups {
+		for name, value := range vars {
+			env = append(env, name+"="+value)
+		}
 	}
 	return env
 }
 
-// findProgram looks a program up in the PATH of an environment.
-func findProgram(name string, environ []string) (string, error) {
+// findProgram looks a program up in the folders of a PATH.
+func findProgram(name, path string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, nil
-	}
-	var path string
-	for _, entry := range environ {
-		if value, ok := strings.CutPrefix(entry, "PATH="); ok {
-			path = value
-		}
 	}
 	for _, dir := range filepath.SplitList(path) {
 		if candidate := filepath.Join(dir, name); filepath.IsAbs(candidate) && unix.Access(candidate, unix.X_OK) == nil {

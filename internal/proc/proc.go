@@ -61,6 +61,9 @@ type Process struct {
 	mu     sync.Mutex
 	gone   bool // the child has ended; its group id may become another's
 	killed bool
+
+	// ward is what there is instead of cmd for a process that a keeper looks after.
+	ward *ward
 }
 
 // Start starts a child. It ends by itself or by Stop or Kill; Done and Wait tell.
@@ -181,8 +184,13 @@ func (p *Process) closeOutput() {
 	}
 }
 
-// PID is the child's process id, and its group's.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
+// PID is the child's process id, and its group's; 0 if there is a keeper to know it.
+func (p *Process) PID() int {
+	if p.ward != nil {
+		return 0
+	}
+	return p.cmd.Process.Pid
+}
 
 // Done is closed when the child has ended, its descendants are gone, and all output was written.
 func (p *Process) Done() <-chan struct{} { return p.done }
@@ -202,6 +210,9 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	}
 	if sig == syscall.SIGKILL {
 		p.killed = true
+	}
+	if p.ward != nil {
+		return p.ward.signal(sig)
 	}
 	if err := syscall.Kill(-p.cmd.Process.Pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return err

@@ -28,6 +28,11 @@ func newStream(to io.Writer) (*stream, error) {
 // copy begins to copy, when the child has its end of the pipe.
 func (s *stream) copy() {
 	_ = s.write.Close()
+	s.drain()
+}
+
+// drain begins to copy, when the other end of the pipe is somebody else's business.
+func (s *stream) drain() {
 	go func() {
 		defer close(s.done)
 		if _, err := io.Copy(onlyWriter{s.to}, s.read); err != nil {

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -84,21 +85,46 @@ func (o *Orchestrator) start(at *attempt) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	isolated, err := isolated(at.Settings)
+	if err != nil {
+		return nil, err
+	}
+	env := append(o.environ[:len(o.environ):len(o.environ)],
+		step.AttemptEnv+"="+at.Name, step.RunEnv+"="+at.Run, step.AccessEnv+"="+o.access,
+		step.WorkEnv+"="+work, step.ParentEnv+"="+strconv.Itoa(firstFile))
+	files := []*os.File{o.lifeRead}
+	if o.forksSocket != nil && !isolated {
+		env = append(env, step.ForksEnv+"="+strconv.Itoa(firstFile+1))
+		files = append(files, o.forksSocket)
+	}
 	p, err := proc.Start(proc.Command{
-		Args: []string{o.launcher},
-		Dir:  work,
-		Env: append(o.environ[:len(o.environ):len(o.environ)],
-			step.AttemptEnv+"="+at.Name, step.RunEnv+"="+at.Run, step.AccessEnv+"="+o.access,
-			step.WorkEnv+"="+work, step.ParentEnv+"="+strconv.Itoa(firstFile)),
-		Output: logWriter{o, at},
-		Stderr: &at.stderr,
-		Files:  []*os.File{o.lifeRead},
+		Args: []string{o.launcher}, Dir: work, Env: env, Files: files,
+		Output: logWriter{o, at}, Stderr: &at.stderr,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &process{p}, nil
 }
+
+// isolated reports whether an attempt's process must be a new one.
+func isolated(settings map[string]json.RawMessage) (bool, error) {
+	given, ok := settings["isolation"]
+	if !ok {
+		return false, nil
+	}
+	var isolation string
+	if err := json.Unmarshal(given, &isolation); err != nil {
+		return false, fmt.Errorf("reading the setting isolation: %w", err)
+	}
+	return isolation == IsolationProcess, nil
+}
+
+// The values of the setting isolation: each step is a new process, or a fork of one that has imported its module.
+const (
+	IsolationProcess = "process"
+	IsolationWarm    = "warm"
+)
 
 // firstFile is the number that the first inherited file has in a child.
 const firstFile = 3
@@ -151,7 +177,7 @@ func environ(given []string) []string {
 	if given == nil {
 		given = os.Environ() //nolint:forbidigo // what Config.Environ says of nil
 	}
-	own := []string{step.AttemptEnv, step.RunEnv, step.AccessEnv, step.CoordinatorEnv, step.WorkEnv, step.ParentEnv, step.RequestEnv}
+	own := []string{step.AttemptEnv, step.RunEnv, step.AccessEnv, step.CoordinatorEnv, step.WorkEnv, step.ParentEnv, step.ForksEnv, step.RequestEnv}
 	kept := make([]string, 0, len(given))
 	for _, entry := range given {
 		name, _, _ := strings.Cut(entry, "=")

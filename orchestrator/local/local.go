@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/proa-ml/proa/internal/forks"
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/step"
 )
@@ -46,6 +47,9 @@ type Orchestrator struct {
 	parallelism int
 	logger      *slog.Logger
 	home        *home
+	forks       *forks.Server
+	// forksSocket is where launchers order forks; nil where nothing can be forked.
+	forksSocket *os.File
 	// lifeRead is inherited by every launcher; it closes when the process that holds lifeWrite ends.
 	lifeRead, lifeWrite *os.File
 
@@ -102,8 +106,15 @@ func (o *Orchestrator) open(cfg Config) (err error) {
 	if err != nil {
 		return errors.Join(err, o.home.close())
 	}
+	o.forks = forks.NewServer(filepath.Join(o.home.dir, "forks"), mostOrigins)
+	if o.forksSocket, err = o.forks.Listen(); err != nil {
+		o.logger.Debug("steps are not forked", "error", err)
+	}
 	return nil
 }
+
+// mostOrigins is from how many processes, one for each module of steps, the processes of steps are forked.
+const mostOrigins = 8
 
 // Start implements driver.Orchestrator.
 func (o *Orchestrator) Start(_ context.Context, a driver.Attempt) error {
@@ -207,6 +218,7 @@ func (o *Orchestrator) Close() error {
 		p.after(closeGrace)
 	}
 	o.owned.Wait()
+	o.forks.Close()
 	return errors.Join(err, o.lifeRead.Close(), o.home.close())
 }
 

@@ -13,6 +13,7 @@ from proa.runner.execute import execute
 from proa.runner.failure import describe, exit_code
 from proa.runner.modules import Modules
 from proa.runner.request import Request, read_request, write_result
+from proa.runner.streams import buffer_lines
 
 
 class _Terminated(SystemExit):
@@ -21,6 +22,8 @@ class _Terminated(SystemExit):
 
 def main() -> int:
     """Run the step that the environment names and return the exit code."""
+    forks = os.environ.pop("PROA_FORKS", "")
+    modules = _served(forks) if forks else None
     path = os.environ.pop("PROA_REQUEST", "")
     if not path:
         print("proa.runner: PROA_REQUEST is not set; the launcher proa-step starts this program", file=sys.stderr)
@@ -28,16 +31,20 @@ def main() -> int:
     request = read_request(path)
     _prepare(request)
     try:
-        return _attempt(request)
+        return _attempt(request, modules or Modules(Path.cwd()))
     except _Terminated:
         return _die(signal.SIGTERM)
 
 
+def _served(forks: str) -> Modules:
+    """Serve forks; return in the process of a step."""
+    from proa.runner.forks import serve
+
+    return serve(forks)
+
+
 def _prepare(request: Request) -> None:
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(line_buffering=True)
+    buffer_lines()
     signal.signal(signal.SIGTERM, _terminate)
     _use_temp(request.temp)
     set_step_context(
@@ -53,12 +60,12 @@ def _use_temp(folder: Path) -> None:
         os.environ["HOME"] = str(folder)
 
 
-def _attempt(request: Request) -> int:
+def _attempt(request: Request, modules: Modules) -> int:
     outputs: Dict[str, Dict[str, str]] = {}
     failure: Optional[Dict[str, Any]] = None
     code = 0
     try:
-        outputs = execute(request, Modules(Path.cwd()))
+        outputs = execute(request, modules)
     except _Terminated:
         raise
     except BaseException as error:

@@ -70,6 +70,11 @@ class Modules:
             )
         return found
 
+    def has(self, source: str) -> bool:
+        """Say whether "module:qualname" was imported already."""
+        module, _, qualname = source.partition(":")
+        return module in sys.modules and _lookup(sys.modules[module], qualname) is not None
+
     def load(self, name: str) -> ModuleType:
         """Return the module of that name; it is the import_module of this folder."""
         return self._import(name, "")
