@@ -118,6 +118,14 @@ type Query struct {
 	Limit int
 }
 
+// Pipeline is what the store knows of the pipelines of one name.
+type Pipeline struct {
+	Name string
+	// Runs is how many there are, Last the newest of them, without its Spec and Plan.
+	Runs int
+	Last Run
+}
+
 // Writer is the engine's side.
 type Writer interface {
 	// CreateRun adds a run. ErrConflict if its id or name exists.
@@ -141,6 +149,8 @@ type Reader interface {
 	Run(ctx context.Context, idOrName string) (Run, error)
 	// Runs lists runs without their Spec and Plan.
 	Runs(ctx context.Context, q Query) ([]Run, error)
+	// Pipelines lists the pipelines that have runs, by name. It must not read every run to do so; an index will do.
+	Pipelines(ctx context.Context) ([]Pipeline, error)
 	// Steps returns a run's steps in the plan's order.
 	Steps(ctx context.Context, run string) ([]Step, error)
 	// Events returns the events of a run with Seq > after, in order.

@@ -27,6 +27,7 @@ func Run(t *testing.T, fresh Fresh) {
 		"run names":          testRunNames,
 		"run conflicts":      testRunConflicts,
 		"run listing":        testRunListing,
+		"pipelines":          testPipelines,
 		"big documents":      testBigDocuments,
 		"leases":             testLeases,
 		"lease race":         testLeaseRace,

@@ -142,6 +142,46 @@ func testRunListing(t *testing.T, open func(t *testing.T) driver.Store) {
 	}
 }
 
+func testPipelines(t *testing.T, open func(t *testing.T) driver.Store) {
+	s := open(t)
+	pipelines := func() []driver.Pipeline {
+		t.Helper()
+		all, err := s.Pipelines(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	if got := pipelines(); len(got) != 0 {
+		t.Errorf("%d pipelines in an empty store", len(got))
+	}
+	for i, name := range []string{"train", "Train", "é pipeline " + strings.Repeat("x", 500)} {
+		for j := range 3 + i {
+			r := newRun(fmt.Sprintf("r%d-%d", i, j))
+			r.Pipeline, r.Status = name, fmt.Sprint("s", j)
+			r.Created = noon().Add(time.Duration(j%2) * time.Second) // several are the newest: the last id counts
+			create(t, s, r)
+		}
+	}
+	all := pipelines()
+	var got []string
+	for _, p := range all {
+		got = append(got, fmt.Sprintf("%.8s %d %s %s", p.Name, p.Runs, p.Last.ID, p.Last.Status))
+		last, err := s.Runs(t.Context(), driver.Query{Pipeline: p.Name, Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "the last run of "+p.Name, []driver.Run{p.Last}, last)
+	}
+	equal(t, "the pipelines", got, []string{"Train 4 r1-3 s3", "train 3 r0-1 s1", "é pipeli 5 r2-3 s3"})
+	if err := s.DeleteRun(t.Context(), "r1-3"); err != nil {
+		t.Fatal(err)
+	}
+	if got := pipelines()[0]; got.Runs != 3 || got.Last.ID != "r1-1" {
+		t.Errorf("after the newest run was deleted there are %d, the newest of them %s", got.Runs, got.Last.ID)
+	}
+}
+
 func testBigDocuments(t *testing.T, open func(t *testing.T) driver.Store) {
 	s := open(t)
 	r := newRun("a")

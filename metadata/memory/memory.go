@@ -201,6 +201,31 @@ func (s *Store) Runs(ctx context.Context, q driver.Query) ([]driver.Run, error) 
 	return runs[:min(len(runs), turn.Limit(q))], ctx.Err()
 }
 
+// Pipelines implements driver.Reader.
+func (s *Store) Pipelines(ctx context.Context) ([]driver.Pipeline, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	byName := map[string]*driver.Pipeline{}
+	for _, r := range s.runs {
+		run := r.run
+		run.Spec, run.Plan = nil, nil
+		p, known := byName[run.Pipeline]
+		if !known {
+			p = &driver.Pipeline{Name: run.Pipeline, Last: run}
+			byName[run.Pipeline] = p
+		}
+		p.Runs++
+		if newestFirst(run, p.Last) < 0 {
+			p.Last = run
+		}
+	}
+	var all []driver.Pipeline
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		all = append(all, *byName[name])
+	}
+	return all, ctx.Err()
+}
+
 func newestFirst(a, b driver.Run) int {
 	return cmp.Or(b.Created.Compare(a.Created), strings.Compare(b.ID, a.ID))
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/proa-ml/proa/metadata/driver"
@@ -76,6 +77,23 @@ func (s *Store) Runs(ctx context.Context, q driver.Query) ([]driver.Run, error) 
 	query := "SELECT " + runColumns + " FROM proa_runs WHERE " + strings.Join(where, " AND ") + " ORDER BY created DESC, id DESC LIMIT ?"
 	runs, err := collect(ctx, s.read, func(rows *sql.Rows) (driver.Run, error) { return scanRun(rows) }, query, append(args, turn.Limit(q))...)
 	return runs, s.fail(ctx, "listing runs", err)
+}
+
+// Pipelines implements driver.Reader. The inner query reads the index proa_runs_pipeline alone.
+func (s *Store) Pipelines(ctx context.Context) ([]driver.Pipeline, error) {
+	columns := "r." + strings.ReplaceAll(runColumns, ", ", ", r.")
+	query := "SELECT " + columns + ", p.runs FROM (SELECT pipeline_hash, COUNT(*) AS runs, MAX(created) AS newest FROM proa_runs GROUP BY pipeline_hash) p" +
+		" JOIN proa_runs r ON r.pipeline_hash = p.pipeline_hash AND r.created = p.newest ORDER BY r.pipeline_hash, r.id DESC"
+	all, err := collect(ctx, s.read, func(rows *sql.Rows) (driver.Pipeline, error) {
+		var p driver.Pipeline
+		last, err := scanRun(rows, &p.Runs)
+		p.Name, p.Last = last.Pipeline, last
+		return p, err
+	}, query)
+	// Of several runs that were created in the same moment the first counts.
+	all = slices.CompactFunc(all, func(a, b driver.Pipeline) bool { return a.Name == b.Name })
+	slices.SortFunc(all, func(a, b driver.Pipeline) int { return strings.Compare(a.Name, b.Name) })
+	return all, s.fail(ctx, "listing pipelines", err)
 }
 
 // place returns what a run is sorted by.
