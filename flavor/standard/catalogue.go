@@ -38,7 +38,7 @@ func Catalogue(contexts Contexts) flavor.Catalogue {
 	return flavor.Catalogue{
 		localOrchestrator(), kubernetesOrchestrator(contexts),
 		localArtifacts(), s3Artifacts(), gcpArtifacts(), azureArtifacts(),
-		sqliteMetadata(), mysqlMetadata(),
+		sqliteMetadata(), mysqlMetadata(), kubernetesMetadata(contexts),
 		defaultRegistry(),
 		ociBuilder(),
 		localSecrets(),

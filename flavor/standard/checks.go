@@ -162,7 +162,7 @@ func verifyContext(contexts Contexts) func(string, flavor.Settings) ([]string, e
 				"orchestrator %q: reading the kubeconfig: %v", name, err)
 		}
 		if !slices.Contains(known, wanted) {
-			return nil, unknownContext(name, wanted, known)
+			return nil, unknownContext(stack.Orchestrator, name, wanted, known)
 		}
 		if active == wanted {
 			return nil, nil
@@ -180,14 +180,14 @@ func orPlaceholder(context string) string {
 	return context
 }
 
-func unknownContext(name, wanted string, known []string) error {
+func unknownContext(kind stack.Kind, name, wanted string, known []string) error {
 	list := "it has none"
 	if len(known) > 0 {
 		list = "it has: " + strings.Join(known, ", ")
 	}
-	hint := fmt.Sprintf("check that the cluster runs and that KUBECONFIG is right (`kubectl config get-contexts`), then `proa orchestrator update %s --kubernetes_context=CONTEXT`", name)
+	hint := fmt.Sprintf("check that the cluster runs and that KUBECONFIG is right (`kubectl config get-contexts`), then `proa %s update %s --kubernetes_context=CONTEXT`", kind, name)
 	if near := strict.Nearest(wanted, known); near != "" {
 		hint = fmt.Sprintf("did you mean %q? Otherwise %s", near, hint)
 	}
-	return stack.Mistake(hint, "the kubeconfig has no context %q, which the orchestrator %q names; %s", wanted, name, list)
+	return stack.Mistake(hint, "the kubeconfig has no context %q, which the %s %q names; %s", wanted, kind.Words(), name, list)
 }

@@ -100,6 +100,12 @@ func (o Opener) Metadata(ctx context.Context, s stack.Resolved) (metadatadriver.
 		return sqlite.Open(ctx, settings["path"], nil)
 	case "mysql":
 		return mysql.Open(ctx, mysqlConfig(settings), nil)
+	case "kubernetes":
+		server, err := o.database(settings)
+		if err != nil {
+			return nil, err
+		}
+		return server.Open(ctx)
 	}
 	return nil, unsupported(c)
 }

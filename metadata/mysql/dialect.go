@@ -131,6 +131,8 @@ func explain(cfg Config, err error) error {
 		return fmt.Errorf("a document is too big for the server at %s: raise its max_allowed_packet: %w", cfg.Address(), err)
 	case isCertificate(err):
 		return fmt.Errorf("the certificate of the server at %s is not trusted: check the metadata store's TLS attributes: %w", cfg.Address(), err)
+	case errors.Is(err, driver.ErrUnavailable):
+		return err
 	case isUnavailable(err):
 		return fmt.Errorf("%w: MySQL at %s: %w", driver.ErrUnavailable, cfg.Address(), err)
 	}

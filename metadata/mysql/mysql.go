@@ -52,6 +52,9 @@ const (
 type Options struct {
 	// Connections bounds the connections to the server; 0 means 8.
 	Connections int
+	// Dial opens the connections to the server; nil means over TCP to its host and port. Its errors that may pass wrap
+	// driver.ErrUnavailable.
+	Dial func(ctx context.Context) (net.Conn, error)
 }
 
 const (
@@ -74,6 +77,10 @@ func Open(ctx context.Context, cfg Config, opts *Options) (driver.Store, error) 
 	settings, err := cfg.settings()
 	if err != nil {
 		return nil, fmt.Errorf("opening the metadata store: %w", err)
+	}
+	if opts.Dial != nil {
+		settings.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return opts.Dial(ctx) }
+		settings.Timeout = ioTimeout // there is more to it than to a connection over TCP
 	}
 	if err := ensureDatabase(ctx, cfg, settings); err != nil {
 		return nil, fmt.Errorf("opening the metadata store: %w", err)

@@ -21,7 +21,7 @@ func (n noun) upCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return service.Up(cmd.Context(), n.Kit, c)
+			return service.Up(cmd.Context(), n.Kit, []stack.Component{c})
 		},
 	}
 }

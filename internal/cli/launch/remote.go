@@ -39,7 +39,7 @@ func (l *launch) runRemote(ctx context.Context) error {
 }
 
 func (l *launch) submit(ctx context.Context, coordinator string) error {
-	config, err := json.Marshal(coordinatorConfig{Stack: l.stack, Store: l.store, Settings: l.settings})
+	config, err := json.Marshal(coordinatorConfig{Stack: l.inside, Store: l.store, Settings: l.settings})
 	if err != nil {
 		return errors.New("encoding the coordinator's configuration failed")
 	}

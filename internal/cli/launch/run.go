@@ -27,7 +27,9 @@ import (
 type launch struct {
 	*kit.Kit
 	// stack is what the run is for; once it is open, it holds what its components refer to in the secrets manager.
-	stack    stack.Resolved
+	stack stack.Resolved
+	// inside is the stack as the coordinator has to be told of it; it is secret.
+	inside   stack.Resolved
 	place    flavor.Place
 	data     []byte
 	pipeline *spec.Pipeline
@@ -111,6 +113,10 @@ func (l *launch) open(ctx context.Context) (err error) {
 			return err
 		}
 		group.Go(func() error { return l.broken(stack.Orchestrator, l.remote.Check(ctx)) })
+		group.Go(func() (err error) {
+			l.inside, err = flavor.Inside(ctx, l.Opener, l.stack)
+			return l.broken(stack.MetadataStore, err)
+		})
 	}
 	return group.Wait()
 }
@@ -121,11 +127,9 @@ func (l *launch) broken(kind stack.Kind, err error) error {
 		return err
 	}
 	name := l.stack.Components[kind].Name
-	return &fault.Error{
-		Code: fault.Infrastructure,
-		Err:  fmt.Errorf("the %s %q can't be used: %w", kind.Words(), name, err),
-		Hint: fmt.Sprintf("look at its attributes (`proa %s describe %s`) and correct them with `proa %s update %s --key=value`", kind, name, kind, name),
-	}
+	return fault.With(fault.Infrastructure,
+		fmt.Sprintf("look at its attributes (`proa %s describe %s`) and correct them with `proa %s update %s --key=value`", kind, name, kind, name),
+		fmt.Errorf("the %s %q can't be used: %w", kind.Words(), name, err))
 }
 
 // create records the run, with its spec and plan frozen.

@@ -22,40 +22,64 @@ func open(k *kit.Kit, c stack.Component) (flavor.Service, error) {
 	return flavor.ServiceOf(k.Opener, c)
 }
 
-// none tells that a component has nothing to start.
-func none(k *kit.Kit, c stack.Component) {
-	k.Statusf("The %s '%s' of flavor %s has nothing to start or stop.", c.Kind.Words(), c.Name, c.Flavor)
-}
-
-// do does a piece of work on a component's service and shows what it waits for. done is what to say afterwards.
-func do(ctx context.Context, k *kit.Kit, c stack.Component, verb, done string, work func(context.Context, func(string)) error) error {
+// do does a piece of work on a service and shows what it waits for. done is what to say afterwards.
+func do(ctx context.Context, k *kit.Kit, s running, verb, done string, work func(context.Context, func(string)) error) error {
 	view := k.View()
 	defer view.Close()
-	title := fmt.Sprintf("%s %s", c.Kind.Words(), c.Name)
-	stage := view.Stage(title)
+	stage := view.Stage(s.Kind.Words() + " " + s.Name)
 	if err := work(ctx, stage.Waiting); err != nil {
 		stage.Done("")
-		if errors.Is(err, context.Canceled) {
-			return fault.New(fault.Cancelled, fmt.Sprintf("`proa %s %s %s` goes on", c.Kind, verb, c.Name), "interrupted: what was done so far stays")
+		if ctx.Err() != nil {
+			return fault.New(fault.Cancelled, fmt.Sprintf("`proa %s %s %s` goes on from here", s.Kind, verb, s.Name), "interrupted: what was done so far stays")
 		}
-		return fault.With(fault.Infrastructure, fmt.Sprintf("look at `proa %s describe %s` and `proa %[1]s logs %[2]s`", c.Kind, c.Name),
-			fmt.Errorf("%s %q: %w", c.Kind.Words(), c.Name, err))
+		return fault.With(fault.Infrastructure, fmt.Sprintf("look at `proa %s describe %s` and `proa %[1]s logs %[2]s`", s.Kind, s.Name),
+			fmt.Errorf("%s %q: %w", s.Kind.Words(), s.Name, err))
 	}
 	stage.Done(done)
 	return nil
 }
 
-// Up starts a component.
-func Up(ctx context.Context, k *kit.Kit, c stack.Component) error {
-	s, err := open(k, c)
+// Up starts components.
+func Up(ctx context.Context, k *kit.Kit, components []stack.Component) error {
+	all, err := openAll(k, components)
 	if err != nil {
 		return err
 	}
-	if s == nil {
-		none(k, c)
-		return nil
+	var errs []error
+	for _, s := range all {
+		errs = append(errs, do(ctx, k, s, "up", "up", s.Up))
 	}
-	return do(ctx, k, c, "up", "up", s.Up)
+	return errors.Join(errs...)
+}
+
+// running is a component that is a service.
+type running struct {
+	stack.Component
+	flavor.Service
+}
+
+// openAll returns those of the components that are services, and tells if there is none.
+func openAll(k *kit.Kit, components []stack.Component) ([]running, error) {
+	var all []running
+	for _, c := range components {
+		s, err := open(k, c)
+		if err != nil {
+			return nil, err
+		}
+		if s != nil {
+			all = append(all, running{c, s})
+		}
+	}
+	if len(all) > 0 {
+		return all, nil
+	}
+	if len(components) == 1 {
+		c := components[0]
+		k.Statusf("The %s '%s' of flavor %s has nothing to start or stop.", c.Kind.Words(), c.Name, c.Flavor)
+		return nil, nil
+	}
+	k.Statusf("None of the components has anything to start or stop.")
+	return nil, nil
 }
 
 // Stop says how components are stopped.
@@ -72,46 +96,35 @@ func (stop *Stop) AddFlags(cmd *cobra.Command) {
 
 // Down stops components, and with force removes them. It asks once for all of them.
 func Down(ctx context.Context, k *kit.Kit, components []stack.Component, stop Stop) error {
-	services := make([]flavor.Service, len(components))
-	var contents []string
-	for i, c := range components {
-		s, err := open(k, c)
-		if err != nil {
-			return err
-		}
-		if services[i] = s; s == nil {
-			none(k, c)
-			continue
-		}
-		contents = append(contents, s.Contents())
+	all, err := openAll(k, components)
+	if err != nil {
+		return err
 	}
-	if stop.Force && len(contents) > 0 {
-		if err := stop.ask(k, contents); err != nil {
+	if stop.Force && len(all) > 0 {
+		if err := stop.ask(k, all); err != nil {
 			return err
 		}
 	}
 	var errs []error
-	for i, s := range services {
-		switch c := components[i]; {
-		case s == nil:
-		case stop.Force:
-			errs = append(errs, do(ctx, k, c, "down", "removed", s.Remove))
-		default:
-			errs = append(errs, do(ctx, k, c, "down", "down, its data is kept", s.Down))
+	for _, s := range all {
+		if stop.Force {
+			errs = append(errs, do(ctx, k, s, "down", "removed", s.Remove))
+		} else {
+			errs = append(errs, do(ctx, k, s, "down", "down, its data is kept", s.Down))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (stop Stop) ask(k *kit.Kit, contents []string) error {
+func (stop Stop) ask(k *kit.Kit, all []running) error {
 	if stop.Yes {
 		return nil
 	}
 	if !k.ErrTerminal {
 		return fault.New(fault.Usage, "add --yes", "removing data has to be confirmed, and there is no terminal to ask on")
 	}
-	for _, c := range contents {
-		k.Statusf("This removes %s.", c)
+	for _, s := range all {
+		k.Statusf("This removes %s.", s.Contents())
 	}
 	if !k.Confirm("Nothing of it can be brought back. Go on?") {
 		return fault.New(fault.Cancelled, "", "nothing was removed")

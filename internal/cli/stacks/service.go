@@ -1,7 +1,6 @@
 package stacks
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/proa-ml/proa/internal/cli/kit"
@@ -45,11 +44,7 @@ func (n noun) upCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var errs []error
-			for _, c := range components {
-				errs = append(errs, service.Up(cmd.Context(), n.Kit, c))
-			}
-			if err := errors.Join(errs...); err != nil {
+			if err := service.Up(cmd.Context(), n.Kit, components); err != nil {
 				return fmt.Errorf("stack %q is not up: %w", name, err)
 			}
 			n.Statusf("Stack '%s' is up.", name)
