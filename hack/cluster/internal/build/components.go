@@ -41,7 +41,7 @@ func flags() []string {
 	return []string{"-mod=readonly", "-buildvcs=false", "-ldflags=-s -w -X k8s.io/component-base/version.gitVersion=" + KubernetesVersion}
 }
 
-// Components are the binaries "components" and "pause" in a directory.
+// Components are the binaries of a Go module in a directory.
 type Components struct {
 	Dir     string
 	Version string // digest of the binaries' contents, so that a change of a comment is no change of them
@@ -49,34 +49,42 @@ type Components struct {
 
 // Components builds the Go module at source.
 func (c Cache) Components(ctx context.Context, source string) (Components, error) {
+	return c.module(ctx, "components", source, "Kubernetes and the rest are compiled, for about six minutes on two cores", "components", "pause")
+}
+
+// module builds a Go module's commands, of which the first is in its root and the others in directories of their names.
+func (c Cache) module(ctx context.Context, kind, source, how string, commands ...string) (Components, error) {
 	key, err := sourceKey(source)
 	if err != nil {
 		return Components{}, err
 	}
-	dir, err := c.make(ctx, "components", key, "Kubernetes and the rest are compiled, for about six minutes on two cores", func(ctx context.Context, dir string) error {
-		args := append([]string{"build", "-o", dir + "/"}, flags()...)
-		command := exec.CommandContext(ctx, "go", append(args, ".", "./pause")...)
+	dir, err := c.make(ctx, kind, key, how, func(ctx context.Context, dir string) error {
+		args := append([]string{"build", "-o", dir + "/"}, append(flags(), ".")...)
+		for _, name := range commands[1:] {
+			args = append(args, "./"+name)
+		}
+		command := exec.CommandContext(ctx, "go", args...)
 		command.Dir = source
 		command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")
 		output, err := command.CombinedOutput()
 		if err != nil {
-			return fmt.Errorf("building the components: %w\n%s", err, output)
+			return fmt.Errorf("building the %s: %w\n%s", kind, err, output)
 		}
-		return writeVersion(dir)
+		return writeVersion(dir, commands)
 	})
 	if err != nil {
 		return Components{}, err
 	}
 	version, err := os.ReadFile(filepath.Join(dir, "version"))
 	if err != nil {
-		return Components{}, fmt.Errorf("reading the version of the components: %w", err)
+		return Components{}, fmt.Errorf("reading the version of the %s: %w", kind, err)
 	}
 	return Components{Dir: dir, Version: string(version)}, nil
 }
 
-func writeVersion(dir string) error {
+func writeVersion(dir string, commands []string) error {
 	hash := sha256.New()
-	for _, name := range []string{"components", "pause"} {
+	for _, name := range commands {
 		binary, err := os.Open(filepath.Join(dir, name))
 		if err != nil {
 			return fmt.Errorf("reading the components: %w", err)

@@ -57,6 +57,9 @@ func (c *Cluster) decide(ctx context.Context) (facts, error) {
 		// A first start that did not finish leaves nothing worth keeping; and data that is never synced does not outlive the machine.
 		return c.startOver(ctx, f)
 	}
+	if err := f.addSecrets(); err != nil {
+		return facts{}, err
+	}
 	return f, c.state.make()
 }
 

@@ -36,6 +36,8 @@ func TestEnv(t *testing.T) {
 		"export PROA_TEST_REGISTRY=10.83.0.1:5000\n",
 		"export PROA_TEST_PARENT_IMAGE=10.83.0.1:5000/python:3.11-slim\n",
 		"export PROA_TEST_S3_ENDPOINT=http://10.83.0.1:9000\n",
+		"export PROA_TEST_GCS_KEY_FILE=/tmp/proa-test/config/gcs.json\n",
+		"export PROA_TEST_AZURE_ENDPOINT=http://10.83.0.1:10000\n",
 		`export PROA_TEST_S3_SECRET='it'\''s a secret'` + "\n",
 		"export PROA_TEST_KUBECTL=/tmp/proa-test/bin/kubectl\n",
 	} {

@@ -19,7 +19,12 @@ func (c *Cluster) writeConfigs(f facts) error {
 	if err := os.MkdirAll(c.state.config("cni"), 0o755); err != nil {
 		return fmt.Errorf("making the network configuration: %w", err)
 	}
+	account, err := c.accountFile(f)
+	if err != nil {
+		return err
+	}
 	configs := map[string]string{
+		"gcs.json":                               account,
 		"containerd.toml":                        containerdConfig(c.state, registry),
 		"registries/" + registry + "/hosts.toml": hostsConfig(registry),
 		"cni/10-proa.conflist":                   cniConfig(c.state, f),

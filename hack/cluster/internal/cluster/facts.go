@@ -22,6 +22,8 @@ const (
 	s3Port       = 9000
 	mysqlPort    = 3306
 	dnsPort      = 5353
+	gcsPort      = 4443
+	azurePort    = 10000
 )
 
 const (
@@ -31,7 +33,8 @@ const (
 	apiService  = "10.96.0.1"
 	dnsService  = "10.96.0.10"
 
-	bucketName   = "proa-test"
+	bucketName   = "proa-test" // the container's name, too
+	accountName  = "proatest"
 	regionName   = "us-east-1"
 	databaseName = "proa"
 	databaseUser = "proa"
@@ -44,11 +47,15 @@ type facts struct {
 	S3Key         string            `json:"s3Key"`
 	S3Secret      string            `json:"s3Secret"`
 	MySQLPassword string            `json:"mysqlPassword"`
-	Version       string            `json:"version"` // of the components
-	Python        string            `json:"python"`  // version in the base image
-	Volumes       string            `json:"volumes"` // the binary of the server of volumes
-	Kernel        map[string]string `json:"kernel"`  // settings of the machine as they were before
-	Boot          string            `json:"boot"`    // the machine's boot in which the data was last in use
+	GCSKey        string            `json:"gcsKey"` // of the service account, as PEM
+	AzureKey      string            `json:"azureKey"`
+	Version       string            `json:"version"`   // of the components
+	Emulators     string            `json:"emulators"` // the binary of the storage emulator
+	Azurite       string            `json:"azurite"`   // its program in the cache
+	Python        string            `json:"python"`    // version in the base image
+	Volumes       string            `json:"volumes"`   // the binary of the server of volumes
+	Kernel        map[string]string `json:"kernel"`    // settings of the machine as they were before
+	Boot          string            `json:"boot"`      // the machine's boot in which the data was last in use
 	Complete      bool              `json:"complete"`
 }
 
@@ -97,6 +104,9 @@ func newFacts(state layout) (facts, error) {
 		return facts{}, err
 	}
 	f.Boot = boot
+	if err := f.addSecrets(); err != nil {
+		return facts{}, err
+	}
 	return f, f.chooseSubnet(state)
 }
 

@@ -22,6 +22,8 @@ type parts struct {
 	database   string
 	mariadb    string // the image for pods
 	volumes    string
+	emulators  build.Components
+	azurite    string // its program
 }
 
 // prepare installs, builds and downloads what is not there yet.
@@ -60,6 +62,15 @@ func (c *Cluster) prepare(ctx context.Context) (parts, error) {
 			p.volumes, err = c.cache.Volumes(ctx, source)
 			return err
 		}},
+		// Compilers beside each other would take as long, and more memory.
+		{name: "emulators", needs: []string{"components"}, run: c.saying("storage emulator", func(ctx context.Context) (err error) {
+			p.emulators, err = c.cache.Emulators(ctx, filepath.Join(filepath.Dir(source), "emulators"))
+			return err
+		})},
+		{name: "azurite", run: c.saying("Azurite", func(ctx context.Context) (err error) {
+			p.azurite, err = c.cache.Azurite(ctx, filepath.Join(filepath.Dir(source), "emulators", "azurite"))
+			return err
+		})},
 		{name: "database", run: func(ctx context.Context) (err error) {
 			p.database, err = c.cache.Database(ctx)
 			return err
@@ -100,8 +111,22 @@ func (c *Cluster) installBinaries(p parts) error {
 	if err := c.removeOldBinaries(to); err != nil {
 		return err
 	}
-	return c.installVolumes(p)
+	if err := c.installVolumes(p); err != nil {
+		return err
+	}
+	return c.installEmulators(p)
 }
+
+// installEmulators puts the storage emulator beside them. Azurite, whose files are many, stays in the cache.
+func (c *Cluster) installEmulators(p parts) error {
+	to := c.state.bin(emulatorsBinary(p.emulators))
+	if _, err := os.Stat(to); err == nil {
+		return nil
+	}
+	return linkOrCopy(filepath.Join(p.emulators.Dir, "emulators"), to)
+}
+
+func emulatorsBinary(made build.Components) string { return "emulators-" + made.Version }
 
 // installVolumes puts the server of volumes beside them, and leaves a running one's file alone.
 func (c *Cluster) installVolumes(p parts) error {

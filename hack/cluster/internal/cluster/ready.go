@@ -62,7 +62,12 @@ func (c *Cluster) registry(f facts) oci.Registry {
 }
 
 func (c *Cluster) s3Ready(ctx context.Context, f facts) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.address(f, s3Port)+"/health", nil)
+	return answers(ctx, "http://"+c.address(f, s3Port)+"/health")
+}
+
+// answers asks a server whether it is well.
+func answers(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (s *starter) tryPod(ctx context.Context) error {
 
 func (c *Cluster) trialPod(f facts) object {
 	targets := []string{`("kubernetes.default.svc.cluster.local", 443)`}
-	for _, port := range []int{registryPort, s3Port, mysqlPort} {
+	for _, port := range []int{registryPort, s3Port, gcsPort, azurePort, mysqlPort} {
 		targets = append(targets, fmt.Sprintf("(%q, %d)", f.namespace(c.state).Node(), port))
 	}
 	script := `import socket, sys, time

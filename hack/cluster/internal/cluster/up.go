@@ -29,6 +29,7 @@ func (c *Cluster) Up(ctx context.Context) error {
 		return err
 	}
 	f.Version, f.Python, f.Volumes = made.components.Version, made.pythonIs, volumesBinary(made.volumes)
+	f.Emulators, f.Azurite = emulatorsBinary(made.emulators), made.azurite
 	if err := writeFacts(c.state, f); err != nil {
 		return err
 	}

@@ -34,6 +34,8 @@ func Programs() []Program {
 		{"mount", "mount"},
 		{"mariadbd", "mariadb-server-core"},
 		{"mariadb-install-db", "mariadb-server-core"},
+		{"node", "nodejs"},
+		{"npm", "npm"},
 	}
 }
 
