@@ -63,7 +63,7 @@ func TestRealS3(t *testing.T) {
 // conformance tests a kind of store; fresh makes an empty one.
 func conformance(t *testing.T, fresh func(t *testing.T) step.Store) {
 	for name, test := range map[string]func(t *testing.T, cfg step.Store){
-		"objects": testObjects, "streams": testStreams, "put new": testPutNew, "put new race": testPutNewRace, "list": testList,
+		"objects": testObjects, "put file": testPutFile, "streams": testStreams, "put new": testPutNew, "put new race": testPutNewRace, "list": testList,
 		"keys": testKeys, "folders": testFolders, "damage": testDamage, "exists": testExists, "check": testCheck, "big file": testBigFile,
 		"cancelled": testCancelled,
 	} {
@@ -125,6 +125,30 @@ func testObjects(t *testing.T, cfg step.Store) {
 	}
 	if _, err := s.Reader(t.Context(), "a/b c é=+&"); !errors.Is(err, artifact.ErrNotFound) {
 		t.Errorf("a deleted object: got %v, want ErrNotFound", err)
+	}
+}
+
+func testPutFile(t *testing.T, cfg step.Store) {
+	s := openStore(t, cfg)
+	file := filepath.Join(t.TempDir(), "f")
+	for _, content := range []string{"first", "other"} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.PutFile(t.Context(), "code/f", file); err != nil {
+			t.Fatal(err)
+		}
+		wantObject(t, s, "code/f", "first") // what is there with that size isn't written again
+	}
+	if err := os.WriteFile(file, []byte("longer"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutFile(t.Context(), "code/f", file); err != nil {
+		t.Fatal(err)
+	}
+	wantObject(t, s, "code/f", "longer")
+	if err := s.PutFile(t.Context(), "code/f", file+".none"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("storing a missing file: %v", err)
 	}
 }
 

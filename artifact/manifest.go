@@ -122,6 +122,11 @@ func (s *Store) hasSize(ctx context.Context, digest string, size int64) (bool, e
 	if err != nil {
 		return false, err
 	}
+	return s.sized(ctx, key, size)
+}
+
+// sized reports whether an object is there with that size.
+func (s *Store) sized(ctx context.Context, key string, size int64) (bool, error) {
 	attributes, err := s.bucket.Attributes(ctx, key)
 	if err != nil {
 		err = s.wrap(ctx, fmt.Sprintf("looking for %q", key), err)

@@ -49,6 +49,27 @@ func (s *Store) PutStream(ctx context.Context, key string, r io.Reader) error {
 	return s.upload(ctx, key, r, &blob.WriterOptions{ContentType: contentType, MaxConcurrency: uploadConcurrency})
 }
 
+// PutFile stores a file of this machine under a key that stands for its content, unless it is there already.
+func (s *Store) PutFile(ctx context.Context, key, file string) (err error) {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return fmt.Errorf("reading what is to be stored: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("reading what is to be stored: %w", err)
+	}
+	there, err := s.sized(ctx, key, info.Size())
+	if err != nil || there {
+		return err
+	}
+	return s.PutStream(ctx, key, f)
+}
+
 func (s *Store) upload(ctx context.Context, key string, r io.Reader, opts *blob.WriterOptions) error {
 	if err := checkKey(key); err != nil {
 		return err

@@ -86,6 +86,7 @@ var (
 	_ driver.Builder = (*Builder)(nil)
 	_ driver.Checker = (*Builder)(nil)
 	_ driver.Puller  = (*Builder)(nil)
+	_ driver.Packer  = (*Builder)(nil)
 )
 
 // New returns a Builder over d.
@@ -113,6 +114,19 @@ func (b *Builder) Binary(
 		return driver.Image{}, badPlatform(platform)
 	}
 	return b.driver.Binary(ctx, repository, tag, platform, program, quiet(p))
+}
+
+// Pack packs the code of a request.
+func (b *Builder) Pack(ctx context.Context, r driver.Request, p driver.Progress) (driver.Archive, error) {
+	packer, ok := b.driver.(driver.Packer)
+	if !ok {
+		return driver.Archive{}, fmt.Errorf("%w: this image builder can't pack code for the artifact store: "+
+			"leave code=store out, or use the image builder flavor oci", driver.ErrInvalid)
+	}
+	if r.Code == "" {
+		return driver.Archive{}, fmt.Errorf("%w: there is no code to pack", driver.ErrInvalid)
+	}
+	return packer.Pack(ctx, r, quiet(p))
 }
 
 // Check says whether images can be pushed to a repository; a driver that can't tell is believed to.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
+	"strings"
 )
 
 // The completion channel is HTTP over TLS from a launcher to its coordinator. The server's certificate is made for the
@@ -94,6 +95,13 @@ func LogPartKey(run, attempt string, n int) string {
 
 // LogPartSize is the size of every part of a log but the last.
 const LogPartSize = 1 << 20
+
+// CodeKey is where an archive of a user's code is, by its digest ("sha256:…"): a gzipped tar whose only folder at the top
+// is [CodeFolder]. It belongs to no run.
+func CodeKey(digest string) string { return "code/" + strings.ReplaceAll(digest, ":", "/") + ".tar.gz" }
+
+// CodeFolder is the folder in an archive of code that holds all of it.
+const CodeFolder = "app"
 
 // RunPrefix begins the keys of all that belongs to a run alone.
 func RunPrefix(run string) string { return "runs/" + run + "/" }

@@ -31,6 +31,9 @@ type Invocation struct {
 	Command []string `json:"command"`
 	// Dir is the directory to run it in: the root of the user's code.
 	Dir string `json:"dir"`
+	// Code is the digest ("sha256:…") of the user's code in the artifact store, under [CodeKey]; empty if the image has it.
+	// The launcher unpacks it, and runs the runner in its folder rather than in Dir.
+	Code string `json:"code,omitempty"`
 	// Env is added to the launcher's environment for the runner.
 	Env        map[string]string          `json:"env,omitempty"`
 	Source     string                     `json:"source"`

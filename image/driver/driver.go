@@ -78,6 +78,20 @@ type Builder interface {
 	Binary(ctx context.Context, repository, tag, platform, program string, p Progress) (Image, error)
 }
 
+// Packer is a builder that can pack a request's code into an archive, for steps that fetch it when they start.
+type Packer interface {
+	// Pack returns an archive as step.CodeKey says, made as the code's layer would be: equal code is an equal archive.
+	Pack(ctx context.Context, r Request, p Progress) (Archive, error)
+}
+
+// Archive is a file on this machine.
+type Archive struct {
+	Path string
+	// Digest is "sha256:…" of the file.
+	Digest string
+	Size   int64
+}
+
 // Checker is a builder that can say whether it may push to a repository, without pushing anything.
 type Checker interface {
 	Check(ctx context.Context, repository string) error

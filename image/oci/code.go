@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/proa-ml/proa/image/driver"
 )
 
 // muchCode is the size from which the user is told what makes his code that large.
@@ -30,6 +32,27 @@ func (j *job) packCode(ctx context.Context) (*layer, error) {
 		return nil, err
 	}
 	return &l, nil
+}
+
+var _ driver.Packer = (*Builder)(nil)
+
+// Pack implements driver.Packer: the archive is what the code's layer would be, kept in the cache.
+func (b *Builder) Pack(ctx context.Context, r driver.Request, p driver.Progress) (driver.Archive, error) {
+	temp, remove, err := b.cache.temp()
+	if err != nil {
+		return driver.Archive{}, b.full(err)
+	}
+	defer remove()
+	j := &job{Builder: b, r: r, p: &progress{p: p}, temp: temp}
+	code, err := j.packCode(ctx)
+	if err != nil {
+		return driver.Archive{}, b.full(err)
+	}
+	kept, err := b.cache.addBlob(*code)
+	if err != nil {
+		return driver.Archive{}, b.full(err)
+	}
+	return driver.Archive{Path: kept.path, Digest: kept.Digest.String(), Size: kept.Size}, nil
 }
 
 // walk lists a folder of code.

@@ -64,6 +64,7 @@ func (l *launcher) prepare(ctx context.Context) error {
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(transfers)
+	group.Go(func() error { return l.fetchCode(gctx) })
 	for name, a := range l.inv.Inputs {
 		if err := checkName("input", name); err != nil {
 			return err

@@ -84,6 +84,9 @@ func (l *launcher) environment() (shared, own map[string]string) {
 			delete(vars, name)
 		}
 	}
+	if l.inv.Code != "" {
+		vars["PYTHONPATH"] = strings.TrimSuffix(l.inv.Dir+string(os.PathListSeparator)+vars["PYTHONPATH"], string(os.PathListSeparator))
+	}
 	own[step.RequestEnv] = l.work.request()
 	return vars, own
 }

@@ -40,8 +40,11 @@ func (l *launch) build(ctx context.Context) (coordinator string, err error) {
 
 func (l *launch) buildSteps(ctx context.Context, builder imagedriver.Builder, repository string, i int) error {
 	wanted := &l.plan.Images[i]
-	request, err := l.request(*wanted, repository, i)
+	request, err := l.request(ctx, *wanted, repository, i)
 	if err != nil {
+		return err
+	}
+	if err := l.storeCode(ctx, builder, wanted, request); err != nil {
 		return err
 	}
 	if wanted.Installer == "pip" {

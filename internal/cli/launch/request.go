@@ -1,9 +1,12 @@
 package launch
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/proa-ml/proa/image"
 	imagedriver "github.com/proa-ml/proa/image/driver"
@@ -11,10 +14,11 @@ import (
 	"github.com/proa-ml/proa/internal/strict"
 	"github.com/proa-ml/proa/plan"
 	"github.com/proa-ml/proa/spec"
+	"github.com/proa-ml/proa/stack"
 )
 
 // request is what the builder is asked for an image of the plan.
-func (l *launch) request(i plan.Image, repository string, number int) (imagedriver.Request, error) {
+func (l *launch) request(ctx context.Context, i plan.Image, repository string, number int) (imagedriver.Request, error) {
 	step, err := launcher(l.Kit)
 	if err != nil {
 		return imagedriver.Request{}, err
@@ -33,6 +37,9 @@ func (l *launch) request(i plan.Image, repository string, number int) (imagedriv
 		Ignore:  i.Dockerignore,
 		Rebuild: i.PreventReuse, Ready: i.SkipBuild,
 	}
+	if r.Secrets, err = l.buildSecrets(ctx, i.BuildSecrets); err != nil {
+		return imagedriver.Request{}, err
+	}
 	if r.Recipe, err = recipe(i, root); err != nil {
 		return imagedriver.Request{}, err
 	}
@@ -46,6 +53,35 @@ func (l *launch) request(i plan.Image, repository string, number int) (imagedriv
 		r.Tag = tag(l.pipeline.Name, number)
 	}
 	return r, nil
+}
+
+// buildSecrets finds what variables of the installer's environment refer to in the stack's secrets manager.
+func (l *launch) buildSecrets(ctx context.Context, references map[string]string) (map[string]string, error) {
+	if len(references) == 0 {
+		return nil, nil
+	}
+	manager, err := l.Opener.Secrets(ctx, l.stack)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(references)) {
+		r, ok, err := stack.ParseReference(references[name])
+		if err != nil || !ok {
+			return nil, fault.New(fault.Configuration, "", "build_secrets: %s is no reference such as {{index.token}}", name)
+		}
+		values, _, err := manager.Lookup(ctx, r.Secret)
+		if err != nil {
+			return nil, err
+		}
+		value, ok := values[r.Key]
+		if !ok {
+			return nil, fault.New(fault.Configuration, fmt.Sprintf("`proa secret create %s --%s=@-` keeps it", r.Secret, r.Key),
+				"build_secrets: the secrets manager %q has no key %q of a secret %q for %s", manager.Name(), r.Key, r.Secret, name)
+		}
+		found[name] = value
+	}
+	return found, nil
 }
 
 // tag is that of a pipeline's image; its further ones are numbered.
