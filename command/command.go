@@ -18,6 +18,7 @@ import (
 	"github.com/proa-ml/proa/flavor/standard"
 	"github.com/proa-ml/proa/internal/cli"
 	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/internal/kubeconfig"
 	"github.com/proa-ml/proa/stack"
 	"golang.org/x/term"
 )
@@ -100,7 +101,9 @@ func newKit(opts *Options) (*kit.Kit, error) {
 			Dir: profiles.Folder(profile.Name), Err: profile.Err,
 			BuiltIn: standard.BuiltIn(kit.ProfileData(dataDir, profile.Name)),
 		},
-		Contexts:  standard.Kubeconfig(os.Getenv),
+		Contexts: func() ([]string, string, error) {
+			return kubeconfig.Contexts(kubeconfig.Files(os.Getenv))
+		},
 		Catalogue: catalogue,
 		Opener:    opener,
 		Exec:      syscall.Exec, TrustRoots: trustRoots,

@@ -137,6 +137,14 @@ func (b *Builder) Check(ctx context.Context, repository string) error {
 	return nil
 }
 
+// CheckBase says whether a base image can be read; a driver that can't tell is believed to.
+func (b *Builder) CheckBase(ctx context.Context, base, repository string) error {
+	if checker, ok := b.driver.(driver.BaseChecker); ok {
+		return checker.CheckBase(ctx, base, repository)
+	}
+	return nil
+}
+
 // PullConfig returns the credentials with which images can be pulled from a repository, if the driver knows any.
 func (b *Builder) PullConfig(ctx context.Context, repository string) ([]byte, error) {
 	if puller, ok := b.driver.(driver.Puller); ok {

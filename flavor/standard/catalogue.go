@@ -30,8 +30,8 @@ func BuiltIn(dataDir string) []stack.Component {
 	}
 }
 
-// Contexts lists the contexts of the user's kubeconfig and names the active one.
-type Contexts func() (names []string, active string, err error)
+// Contexts lists the contexts of the user's kubeconfig, and names its files and the active context.
+type Contexts func() (files string, names []string, active string, err error)
 
 // Catalogue returns the built-in flavors.
 func Catalogue(contexts Contexts) flavor.Catalogue {

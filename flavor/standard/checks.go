@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/internal/kubeconfig"
 	"github.com/proa-ml/proa/internal/strict"
 	"github.com/proa-ml/proa/stack"
 )
@@ -156,31 +157,35 @@ func localURL(text string) string {
 func verifyContext(contexts Contexts) func(string, flavor.Settings) ([]string, error) {
 	return func(name string, s flavor.Settings) ([]string, error) {
 		wanted := s["kubernetes_context"]
-		known, active, err := contexts()
-		if err != nil {
-			return nil, stack.Mistake("check the file that KUBECONFIG names, or ~/.kube/config, with `kubectl config get-contexts`",
-				"orchestrator %q: reading the kubeconfig: %v", name, err)
-		}
-		if !slices.Contains(known, wanted) {
-			return nil, unknownContext(stack.Orchestrator, name, wanted, known)
-		}
-		if active == wanted {
-			return nil, nil
+		active, err := contexts.find(stack.Orchestrator, name, wanted)
+		switch {
+		case err != nil || active == wanted:
+			return nil, err
+		case active == "":
+			return []string{fmt.Sprintf("kubectl has no active Kubernetes context. Runs go to %q of the orchestrator %q; to have kubectl look there, too: `kubectl config use-context %[1]s`", wanted, name)}, nil
 		}
 		return []string{fmt.Sprintf(
-			"the Kubernetes context %q of the orchestrator %q is not kubectl's active one, %q. Runs go to %[1]q. To make them the same: `proa orchestrator update %[2]s --kubernetes_context=%[4]s` or `kubectl config use-context %[1]s`",
-			wanted, name, active, orPlaceholder(active))}, nil
+			"the Kubernetes context %q of the orchestrator %q is not kubectl's active one, %q. Runs go to %[1]q. To make them the same: `proa orchestrator update %[2]s --kubernetes_context=%[3]s` or `kubectl config use-context %[1]s`",
+			wanted, name, active)}, nil
 	}
 }
 
-func orPlaceholder(context string) string {
-	if context == "" {
-		return "CONTEXT"
+// find checks that the kubeconfig has the context that a component names, and returns the active one.
+func (contexts Contexts) find(kind stack.Kind, name, wanted string) (active string, err error) {
+	files, known, active, err := contexts()
+	var missing *kubeconfig.MissingError
+	switch {
+	case errors.As(err, &missing):
+		return "", stack.Mistake(kubeconfig.Obtain, "the %s %q uses the Kubernetes context %q, but %v", kind.Words(), name, wanted, err)
+	case err != nil:
+		return "", stack.Mistake("correct the file; `kubectl config get-contexts` reads it, too", "%s %q: %v", kind.Words(), name, err)
+	case !slices.Contains(known, wanted):
+		return "", unknownContext(kind, name, wanted, files, known)
 	}
-	return context
+	return active, nil
 }
 
-func unknownContext(kind stack.Kind, name, wanted string, known []string) error {
+func unknownContext(kind stack.Kind, name, wanted, files string, known []string) error {
 	list := "it has none"
 	if len(known) > 0 {
 		list = "it has: " + strings.Join(known, ", ")
@@ -189,5 +194,5 @@ func unknownContext(kind stack.Kind, name, wanted string, known []string) error 
 	if near := strict.Nearest(wanted, known); near != "" {
 		hint = fmt.Sprintf("did you mean %q? Otherwise %s", near, hint)
 	}
-	return stack.Mistake(hint, "the kubeconfig has no context %q, which the %s %q names; %s", wanted, kind.Words(), name, list)
+	return stack.Mistake(hint, "the kubeconfig %s has no context %q, which the %s %q names; %s", files, wanted, kind.Words(), name, list)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 
 	"github.com/proa-ml/proa/flavor"
@@ -31,15 +30,8 @@ func kubernetesMetadata(contexts Contexts) flavor.Flavor {
 			{Name: "image", Type: flavor.Text, Default: DefaultDatabaseImage, Meaning: "its image, which behaves as the official ones of MySQL and MariaDB do", Example: "mariadb:11.4"},
 		},
 		Verify: func(name string, s flavor.Settings) ([]string, error) {
-			known, _, err := contexts()
-			if err != nil {
-				return nil, stack.Mistake("check the file that KUBECONFIG names, or ~/.kube/config, with `kubectl config get-contexts`",
-					"metadata store %q: reading the kubeconfig: %v", name, err)
-			}
-			if wanted := s["kubernetes_context"]; !slices.Contains(known, wanted) {
-				return nil, unknownContext(stack.MetadataStore, name, wanted, known)
-			}
-			return nil, nil
+			_, err := contexts.find(stack.MetadataStore, name, s["kubernetes_context"])
+			return nil, err
 		},
 	}
 }

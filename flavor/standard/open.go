@@ -186,7 +186,11 @@ func (o Opener) Remote(p flavor.Place) (flavor.Remote, error) {
 
 // Kubeconfig returns a lister of the contexts in the files that KUBECONFIG names, or in ~/.kube/config.
 func Kubeconfig(env func(string) string) Contexts {
-	return func() ([]string, string, error) { return kubeconfig.Contexts(kubeconfig.Files(env)) }
+	return func() (files string, names []string, active string, err error) {
+		files = kubeconfig.Files(env)
+		names, active, err = kubeconfig.Contexts(files)
+		return files, names, active, err
+	}
 }
 
 // cluster makes a flavor.Remote of the client's side of Kubernetes.

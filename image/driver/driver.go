@@ -97,6 +97,11 @@ type Checker interface {
 	Check(ctx context.Context, repository string) error
 }
 
+// BaseChecker is a builder that can say whether it can read a base image, to build on it what goes to a repository.
+type BaseChecker interface {
+	CheckBase(ctx context.Context, base, repository string) error
+}
+
 // Puller is a builder that knows the credentials with which its images can be pulled, as a Docker configuration file says
 // them. It returns nil where there are none: then the nodes know how to pull, or need not.
 type Puller interface {

@@ -7,7 +7,10 @@ import (
 	"github.com/proa-ml/proa/image/driver"
 )
 
-var _ driver.Checker = (*Builder)(nil)
+var (
+	_ driver.Checker     = (*Builder)(nil)
+	_ driver.BaseChecker = (*Builder)(nil)
+)
 
 // Check implements driver.Checker: it begins an upload, which needs the right to push, and gives it up.
 func (b *Builder) Check(ctx context.Context, repository string) error {
@@ -28,4 +31,22 @@ func (b *Builder) Check(ctx context.Context, repository string) error {
 		discard(resp)
 	}
 	return nil // a registry that can't give an upload up forgets it by itself
+}
+
+// CheckBase implements driver.BaseChecker: it asks for the base's digest.
+func (b *Builder) CheckBase(ctx context.Context, text, repository string) error {
+	repo, err := b.repository(repository)
+	if err != nil {
+		return err
+	}
+	ref, err := b.baseReference(text, repo)
+	if err != nil {
+		return err
+	}
+	r, err := b.connect(ctx, ref.Context(), false)
+	if err != nil {
+		return err
+	}
+	_, err = b.findBase(ctx, text, ref, r)
+	return err
 }

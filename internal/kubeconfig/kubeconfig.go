@@ -2,7 +2,10 @@
 package kubeconfig
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,17 +17,29 @@ import (
 
 // UnknownContextError is a context that the kubeconfig doesn't have.
 type UnknownContextError struct {
+	// Files are the kubeconfig's.
+	Files   string
 	Context string
 	Known   []string
 }
 
 func (e *UnknownContextError) Error() string {
-	known := "none at all"
+	known := "it has none at all"
 	if len(e.Known) > 0 {
-		known = strings.Join(e.Known, ", ")
+		known = "it has: " + strings.Join(e.Known, ", ")
 	}
-	return fmt.Sprintf("kubernetes context %q does not exist; known are: %s (see `kubectl config get-contexts`)", e.Context, known)
+	return fmt.Sprintf("the kubeconfig %s has no context %q; %s (see `kubectl config get-contexts`)", e.Files, e.Context, known)
 }
+
+// MissingError says that there is no kubeconfig.
+type MissingError struct{ Files string }
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("there is no kubeconfig: %s does not exist", e.Files)
+}
+
+// Obtain says how to come by a kubeconfig.
+const Obtain = "get one from where the cluster is run (such as `aws eks update-kubeconfig --name CLUSTER`), or set KUBECONFIG to the file's path"
 
 // Files returns the user's kubeconfig: the files that KUBECONFIG names, or ~/.kube/config.
 func Files(env func(string) string) string {
@@ -35,9 +50,13 @@ func Files(env func(string) string) string {
 }
 
 // Contexts returns the names of the contexts that a kubeconfig has, sorted, and the current one, which may be empty.
-// The files are separated as paths are; none means the user's own. A kubeconfig that doesn't exist has no contexts.
+// The files are separated as paths are; none means the user's own. It is a [MissingError] if none of them exists.
 func Contexts(files string) (names []string, current string, err error) {
-	config, err := loadingRules(files).Load()
+	rules := loadingRules(files)
+	if !slices.ContainsFunc(rules.Precedence, exists) {
+		return nil, "", &MissingError{strings.Join(rules.Precedence, string(filepath.ListSeparator))}
+	}
+	config, err := rules.Load()
 	if err != nil {
 		return nil, "", fmt.Errorf("reading the kubeconfig: %w", err)
 	}
@@ -46,6 +65,11 @@ func Contexts(files string) (names []string, current string, err error) {
 	}
 	slices.Sort(names)
 	return names, config.CurrentContext, nil
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 func loadingRules(files string) *clientcmd.ClientConfigLoadingRules {
@@ -67,8 +91,11 @@ func Rest(files, context string) (*rest.Config, string, error) {
 	if context == "" {
 		context = current
 	}
+	if context == "" {
+		return nil, "", fmt.Errorf("the kubeconfig %s has no current context: name one, or choose one with `kubectl config use-context`", files)
+	}
 	if !slices.Contains(known, context) {
-		return nil, "", &UnknownContextError{Context: context, Known: known}
+		return nil, "", &UnknownContextError{Files: files, Context: context, Known: known}
 	}
 	overrides := &clientcmd.ConfigOverrides{CurrentContext: context}
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(loadingRules(files), overrides).ClientConfig()

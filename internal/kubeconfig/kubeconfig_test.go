@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -32,9 +33,19 @@ func TestContexts(t *testing.T) {
 	if err != nil || current != "work" || !slices.Equal(names, []string{"home", "work"}) {
 		t.Errorf("got %v, current %q, %v", names, current, err)
 	}
-	names, current, err = Contexts(filepath.Join(t.TempDir(), "none"))
-	if err != nil || current != "" || len(names) != 0 {
-		t.Errorf("without a file: got %v, current %q, %v", names, current, err)
+	none := filepath.Join(t.TempDir(), "none")
+	var missing *MissingError
+	if _, _, err = Contexts(none); !errors.As(err, &missing) || !strings.Contains(err.Error(), none+" does not exist") {
+		t.Errorf("without a file: got %v", err)
+	}
+	if names, _, err = Contexts(none + ":" + write(t)); err != nil || len(names) != 2 {
+		t.Errorf("with one file of two: got %v, %v", names, err)
+	}
+	if err := os.WriteFile(none, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if names, current, err = Contexts(none); err != nil || current != "" || len(names) != 0 {
+		t.Errorf("with an empty file: got %v, current %q, %v", names, current, err)
 	}
 }
 
@@ -48,7 +59,7 @@ func TestRest(t *testing.T) {
 	}
 	_, _, err := Rest(files, "wrok")
 	var unknown *UnknownContextError
-	if !errors.As(err, &unknown) || !slices.Equal(unknown.Known, []string{"home", "work"}) {
+	if !errors.As(err, &unknown) || !slices.Equal(unknown.Known, []string{"home", "work"}) || !strings.Contains(err.Error(), files) {
 		t.Errorf("got %v, want an error that knows what there is", err)
 	}
 }

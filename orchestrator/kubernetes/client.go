@@ -1,16 +1,11 @@
 package kubernetes
 
 import (
-	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"time"
 
-	authorizationv1 "k8s.io/api/authorization/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -79,26 +74,3 @@ func (c *Client) Namespace() string { return c.namespace }
 
 // Host is the API server's address, for messages.
 func (c *Client) Host() string { return c.rest.Host }
-
-// Check reaches the cluster, and asks it whether the user may run there.
-func (c *Client) Check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout/3)
-	defer cancel()
-	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Namespace: c.namespace, Verb: "create", Group: "batch", Resource: "jobs",
-		},
-	}}
-	answer, err := c.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("no answer in time: %w", err)
-	}
-	if err != nil {
-		return explainError(fmt.Sprintf("reaching the cluster of context %q at %s", c.context, c.Host()), err)
-	}
-	if !answer.Status.Allowed {
-		return fmt.Errorf("context %q may not create jobs in namespace %q (`proa orchestrator permissions` prints what is needed)",
-			c.context, c.namespace)
-	}
-	return nil
-}

@@ -2,6 +2,8 @@ package kubernetes
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -32,6 +34,8 @@ func explainError(doing string, err error) error {
 		return fmt.Errorf("%s: an admission webhook refuses it: %w", doing, err)
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "is being terminated"):
 		return fmt.Errorf("%s: the namespace is being deleted: %w", doing, err)
+	case isCertificate(err):
+		return fmt.Errorf("%s: %s: %w", doing, certificateAdvice(err), err)
 	case apierrors.IsForbidden(err):
 		return fmt.Errorf("%s: not permitted (`proa orchestrator permissions` prints what is needed): %w", doing, err)
 	case isFinal(err):
@@ -44,6 +48,20 @@ func explainError(doing string, err error) error {
 // reached.
 func isRefusal(err error) bool {
 	return strings.Contains(err.Error(), "admission webhook") && strings.Contains(err.Error(), "denied the request")
+}
+
+// isCertificate reports whether the API server's certificate isn't accepted here.
+func isCertificate(err error) bool {
+	var verification *tls.CertificateVerificationError
+	return errors.As(err, &verification)
+}
+
+func certificateAdvice(err error) string {
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &invalid) && invalid.Reason == x509.Expired {
+		return "the API server's certificate has expired, or this machine's clock is wrong (the cluster's administrator renews it)"
+	}
+	return "the API server's certificate isn't the one that the kubeconfig expects (get a new kubeconfig, or check the server's address)"
 }
 
 // isQuota tells a namespace that has no room now from a refusal.

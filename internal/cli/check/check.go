@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/proa-ml/proa/artifact"
 	imagedriver "github.com/proa-ml/proa/image/driver"
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/internal/cli/pyenv"
 	"github.com/proa-ml/proa/metadata/driver"
 	"github.com/proa-ml/proa/stack"
 	"golang.org/x/sync/errgroup"
@@ -42,8 +44,12 @@ func Stack(ctx context.Context, k *kit.Kit, r stack.Resolved, only ...stack.Kind
 	checks := map[stack.Kind]func(context.Context, stack.Resolved) error{
 		stack.Orchestrator: n.checkOrchestrator, stack.ArtifactStore: n.checkArtifacts,
 		stack.MetadataStore: n.checkMetadata, stack.ContainerRegistry: n.checkRegistry,
+		stack.ImageBuilder: n.checkBuilder,
 	}
 	var all []Checked
+	if _, images := r.Components[stack.ContainerRegistry]; !images {
+		delete(checks, stack.ImageBuilder) // it has nothing to build here
+	}
 	for _, kind := range stack.Kinds() {
 		if c, ok := r.Components[kind]; ok && checks[kind] != nil && (len(only) == 0 || slices.Contains(only, kind)) {
 			all = append(all, Checked{Kind: kind, Name: c.Name})
@@ -71,9 +77,8 @@ func (c *Checked) judge(err error) {
 	}
 	c.Problem = err.Error()
 	c.Fix = fmt.Sprintf("proa %s update %s --key=value", c.Kind, c.Name)
-	var mistake *stack.Error
-	if errors.As(err, &mistake) && mistake.Hint != "" {
-		c.Fix = mistake.Hint
+	if hint := fault.HintOf(err); hint != "" {
+		c.Fix = hint
 	}
 }
 
@@ -85,6 +90,11 @@ func (n checker) checkOrchestrator(ctx context.Context, r stack.Resolved) error 
 	remote, err := n.Opener.Remote(place)
 	if err != nil {
 		return err
+	}
+	if thorough, ok := remote.(interface {
+		CheckAll(ctx context.Context) error
+	}); ok {
+		return thorough.CheckAll(ctx)
 	}
 	return remote.Check(ctx)
 }
@@ -122,3 +132,51 @@ func (n checker) checkRegistry(ctx context.Context, r stack.Resolved) error {
 	}
 	return nil
 }
+
+// checkBuilder looks for the base image, as a run of the Python that is found here would want it.
+func (n checker) checkBuilder(ctx context.Context, r stack.Resolved) error {
+	builder, repository, err := n.Opener.Images(ctx, r)
+	if err != nil {
+		return err
+	}
+	bases, ok := builder.(imagedriver.BaseChecker)
+	if !ok {
+		return nil
+	}
+	c := r.Components[stack.ImageBuilder]
+	settings, err := n.Catalogue.Settings(c)
+	if err != nil {
+		return err
+	}
+	base := settings["parent_image"]
+	if base == "" {
+		return nil
+	}
+	if strings.Contains(base, "{python}") {
+		base = strings.ReplaceAll(base, "{python}", n.python(ctx))
+	}
+	if err := bases.CheckBase(ctx, base, repository); err != nil {
+		hint := fmt.Sprintf("proa image-builder update %s --parent_image=IMAGE", c.Name)
+		if c.BuiltIn {
+			hint = fmt.Sprintf("proa image-builder register NAME --flavor=%s --parent_image=IMAGE, then proa stack update %s -i NAME", c.Flavor, r.Name)
+		}
+		return fault.New(fault.CodeOf(err), hint, "base image %s: %w", base, err)
+	}
+	return nil
+}
+
+// python is the minor version of the Python that is found here.
+func (n checker) python(ctx context.Context) string {
+	interpreter, err := pyenv.Find(n.Kit)
+	if err != nil {
+		return latestPython
+	}
+	e, err := pyenv.Ask(ctx, n.Kit, interpreter)
+	if parts := strings.SplitN(e.Version, ".", 3); err == nil && len(parts) == 3 {
+		return parts[0] + "." + parts[1]
+	}
+	return latestPython
+}
+
+// latestPython is looked for where there is no Python.
+const latestPython = "3.13"
