@@ -92,6 +92,8 @@ type Submission struct {
 	PullConfig []byte
 	// Store is where the run's pods find the artifact store. It is secret.
 	Store step.Store
+	// Secrets are those that steps are given, by name and key.
+	Secrets map[string]map[string]string
 }
 
 // Coordinator is what the process of a coordinator was given.

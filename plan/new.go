@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,6 +62,7 @@ func newStep(p *spec.Pipeline, s *spec.Step, t Target) (Step, Image, error) {
 	if retry.Rules, err = policyOf(orchestration); err != nil {
 		return Step{}, Image{}, err
 	}
+	secrets := names(p.Secrets, s.Secrets)
 	made := Step{
 		Name:       s.Name,
 		Needs:      s.Needs(),
@@ -73,11 +75,12 @@ func newStep(p *spec.Pipeline, s *spec.Step, t Target) (Step, Image, error) {
 		Inputs:     s.Inputs,
 		Outputs:    s.Outputs,
 		Cache:      cached(p, s),
-		Recipe:     recipe(s, image.environment(), d.RuntimeEnvironment),
+		Recipe:     recipe(s, image.environment(), d.RuntimeEnvironment, secrets),
 		Retry:      retry,
 		Timeout:    timeout,
 		Resources:  s.Resources,
 		Settings:   orchestration,
+		Secrets:    secrets,
 	}
 	if t.Images {
 		made.Image = image.Key
@@ -100,8 +103,9 @@ func cached(p *spec.Pipeline, s *spec.Step) bool {
 }
 
 // recipe digests all that a step's result depends on, but for the digests of its inputs. Names of runs, steps and
-// pipelines, and where the step runs, are not part of it: equal work is equal wherever it stands.
-func recipe(s *spec.Step, environment string, variables map[string]string) string {
+// pipelines, and where the step runs, are not part of it: equal work is equal wherever it stands. Secrets are part of it by
+// name: a password that changed is no reason to compute again, and keys are kept where values may not be.
+func recipe(s *spec.Step, environment string, variables map[string]string, secrets []string) string {
 	artifacts := map[string]string{}
 	for name, in := range s.Inputs {
 		if in.Artifact != "" {
@@ -117,7 +121,13 @@ func recipe(s *spec.Step, environment string, variables map[string]string) strin
 		Outputs     []spec.Output              `json:"outputs"`
 		Environment string                     `json:"environment"`
 		Variables   map[string]string          `json:"variables,omitempty"`
-	}{spec.APIVersion, s.Run.Python.Source, s.Run.Python.Digest, s.Parameters, artifacts, s.Outputs, environment, variables})
+		Secrets     []string                   `json:"secrets,omitempty"`
+	}{spec.APIVersion, s.Run.Python.Source, s.Run.Python.Digest, s.Parameters, artifacts, s.Outputs, environment, variables, secrets})
+}
+
+// names returns the names in both lists, each once, sorted.
+func names(first, second []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(first, second))))
 }
 
 func orchestrator(s *spec.Settings) map[string]json.RawMessage {

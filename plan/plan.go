@@ -85,6 +85,8 @@ type Step struct {
 	Timeout   time.Duration              `json:"timeout,omitempty"`
 	Resources *spec.Resources            `json:"resources,omitempty"`
 	Settings  map[string]json.RawMessage `json:"settings,omitempty"`
+	// Secrets names the secrets that the step is given: the pipeline's and its own, sorted.
+	Secrets []string `json:"secrets,omitempty"`
 }
 
 // Retry is the spec's retry policy with durations parsed and defaults filled in.

@@ -261,3 +261,21 @@ func TestFailurePolicy(t *testing.T) {
 		}
 	}
 }
+
+// TestSecretsInRecipes holds cache keys to the names of secrets: which ones count, not where they are named.
+func TestSecretsInRecipes(t *testing.T) {
+	recipe := func(pipeline, step []string) string {
+		p := spec.Pipeline{Name: "p", Secrets: pipeline, Steps: []spec.Step{{Name: "s", Run: spec.Run{Python: &spec.Python{Source: "m:f"}}, Secrets: step}}}
+		made, err := New(&p, Target{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made.Steps[0].Recipe
+	}
+	if recipe([]string{"a", "b"}, nil) != recipe([]string{"b"}, []string{"a", "b"}) {
+		t.Error("the same secrets give other recipes when they are named elsewhere")
+	}
+	if recipe(nil, nil) == recipe(nil, []string{"a"}) || recipe(nil, []string{"b"}) == recipe(nil, []string{"a"}) {
+		t.Error("other secrets give the same recipe")
+	}
+}

@@ -114,7 +114,7 @@ func invocation(s *state, e start, inputs map[string]step.Artifact, grace time.D
 		Run:        s.id, RunName: s.name, Pipeline: s.plan.Pipeline,
 		Step: st.Name, Attempt: e.number, Name: e.attempt,
 		Command: st.Command, Dir: st.Dir, Code: s.plan.CodeDigest(st.Image), Env: st.Env, Source: st.Source,
-		Parameters: st.Parameters, Inputs: inputs, Outputs: st.Outputs,
+		Parameters: st.Parameters, Inputs: inputs, Outputs: st.Outputs, Secrets: st.Secrets,
 		Timeout: st.Timeout, Grace: grace,
 	}
 }

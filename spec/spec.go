@@ -26,7 +26,9 @@ type Pipeline struct {
 	// Cache turns caching off (false) or on (true) for every step that doesn't say itself; nil means on.
 	Cache    *bool     `json:"cache,omitempty"`
 	Settings *Settings `json:"settings,omitempty"`
-	Steps    []Step    `json:"steps"`
+	// Secrets names the secrets that every step is given, besides its own.
+	Secrets []string `json:"secrets,omitempty"`
+	Steps   []Step   `json:"steps"`
 }
 
 // Source says where the user's code is on the machine that wrote the spec.
@@ -58,6 +60,8 @@ type Step struct {
 	Timeout   string     `json:"timeout,omitempty"`
 	Resources *Resources `json:"resources,omitempty"`
 	Settings  *Settings  `json:"settings,omitempty"`
+	// Secrets names the secrets, in the stack's secrets manager, that the step is given.
+	Secrets []string `json:"secrets,omitempty"`
 }
 
 // Run says what a step executes. Exactly one field is set.

@@ -22,6 +22,9 @@ func (p *Pipeline) Validate() error {
 	if len(p.Steps) == 0 {
 		errs = append(errs, fmt.Errorf("pipeline %q has no steps", p.Name))
 	}
+	if slices.Contains(p.Secrets, "") {
+		errs = append(errs, fmt.Errorf("pipeline %q: secrets holds an empty name", p.Name))
+	}
 	steps, err := index(p.Steps)
 	errs = append(errs, err)
 	errs = append(errs, p.Settings.validate("the pipeline"))
@@ -69,6 +72,9 @@ func (s *Step) validate(steps map[string]*Step) error {
 		if steps[name] == nil {
 			add("after: there is no step %q%s", name, suggestion(name, steps))
 		}
+	}
+	if slices.Contains(s.Secrets, "") {
+		add("secrets holds an empty name")
 	}
 	s.validateOutputs(add)
 	s.validateTimes(add)

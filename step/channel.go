@@ -52,6 +52,8 @@ type Access struct {
 	Key []byte `json:"key,omitempty"`
 	// CA is the PEM certificate of the completion channel's server.
 	CA []byte `json:"ca,omitempty"`
+	// Secrets are the run's secrets, by name and key. A step is given those that its invocation names.
+	Secrets map[string]map[string]string `json:"secrets,omitempty"`
 }
 
 // Store says how to open the artifact store. artifact.Open takes it.

@@ -22,6 +22,9 @@ type Request struct {
 	Parameters map[string]json.RawMessage `json:"parameters,omitempty"`
 	Inputs     map[string]RequestInput    `json:"inputs,omitempty"`
 	Outputs    []RequestOutput            `json:"outputs,omitempty"`
+	// Secrets are the step's secrets, by name and key. They make the file secret, whose mode is 0600; what of them can be an
+	// environment variable (see [SecretVariable]) is one, too.
+	Secrets map[string]map[string]string `json:"secrets,omitempty"`
 	// Result is the file that the runner writes its Result to.
 	Result string `json:"result"`
 	// Temp is a folder for the step's own use; it is removed afterwards.

@@ -40,6 +40,8 @@ type Invocation struct {
 	Parameters map[string]json.RawMessage `json:"parameters,omitempty"`
 	Inputs     map[string]Artifact        `json:"inputs,omitempty"`
 	Outputs    []spec.Output              `json:"outputs,omitempty"`
+	// Secrets names those of the launcher's Access that the step is given.
+	Secrets []string `json:"secrets,omitempty"`
 	// Timeout bounds the runner's run time; 0 means none.
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// Grace is how long the runner may take to end after SIGTERM before it is killed.

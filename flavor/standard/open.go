@@ -199,7 +199,7 @@ type cluster struct{ *kubernetes.Client }
 func (c cluster) Submit(ctx context.Context, s flavor.Submission) error {
 	return c.Client.Submit(ctx, kubernetes.Submission{
 		Run: s.Run, RunName: s.RunName, Pipeline: s.Pipeline, CoordinatorImage: s.Image, CoordinatorArgs: s.Args,
-		Settings: s.Settings, Config: s.Config, PullConfig: s.PullConfig, Access: step.Access{APIVersion: spec.APIVersion, Store: s.Store},
+		Settings: s.Settings, Config: s.Config, PullConfig: s.PullConfig, Access: step.Access{APIVersion: spec.APIVersion, Store: s.Store, Secrets: s.Secrets},
 	})
 }
 

@@ -60,7 +60,7 @@ func (l *launcher) prepare(ctx context.Context) error {
 		APIVersion: spec.APIVersion,
 		Run:        l.inv.Run, RunName: l.inv.RunName, Pipeline: l.inv.Pipeline, Step: l.inv.Step, Attempt: l.inv.Attempt,
 		Source: l.inv.Source, Parameters: l.inv.Parameters, Inputs: map[string]step.RequestInput{},
-		Result: l.work.result(), Temp: l.work.temp(),
+		Result: l.work.result(), Temp: l.work.temp(), Secrets: l.secrets(),
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(transfers)

@@ -61,7 +61,37 @@ func (l *launcher) decode(data []byte) error {
 	case len(l.inv.Command) == 0:
 		return errors.New("the step's invocation names no command")
 	}
+	for _, name := range l.inv.Secrets {
+		if l.access.Secrets[name] == nil {
+			return fmt.Errorf("the step's secret %q is not among what the run was started with", name)
+		}
+	}
 	return nil
+}
+
+// variables are the step's secrets as environment variables.
+func (l *launcher) variables() map[string]string {
+	vars := map[string]string{}
+	for _, values := range l.secrets() {
+		for key, value := range values {
+			if step.SecretVariable(key) {
+				vars[key] = value
+			}
+		}
+	}
+	return vars
+}
+
+// secrets are those that the step is given.
+func (l *launcher) secrets() map[string]map[string]string {
+	if len(l.inv.Secrets) == 0 {
+		return nil
+	}
+	given := map[string]map[string]string{}
+	for _, name := range l.inv.Secrets {
+		given[name] = l.access.Secrets[name]
+	}
+	return given
 }
 
 const (

@@ -1,6 +1,7 @@
 package launcher_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -300,5 +301,41 @@ func TestPartsGoWhenTheLogIsWhole(t *testing.T) {
 		if _, ok := b.object(step.LogPartKey(run, name, n)); ok {
 			t.Errorf("part %d is still there", n)
 		}
+	}
+}
+
+// TestSecrets gives a step the secrets that its invocation names, in its environment and in the request, and no others.
+func TestSecrets(t *testing.T) {
+	b := newBench(t)
+	odd := "it's \"100%\"\n$HOME"
+	b.access.Secrets = map[string]map[string]string{
+		"db":    {"PASSWORD": odd, "not.a-variable": "2", "PROA_ACCESS": "3", "PATH": os.Getenv("PATH")},
+		"other": {"OTHER": "canary"},
+	}
+	inv := shell(b.invocation(), `printf 'password [%s] other [%s] access [%s]\n' "$PASSWORD" "$OTHER" "$PROA_ACCESS"; stat -c %a "$PROA_REQUEST"; cat "$PROA_REQUEST"`)
+	inv.Secrets = []string{"db"}
+	_, _, l := b.finish(inv)
+	out := l.stdout.String()
+	for _, want := range []string{"password [" + odd + "] other [] access []\n600\n", `"not.a-variable":"2"`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the step doesn't see %q:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "canary") {
+		t.Errorf("the step sees another's secret:\n%s", out)
+	}
+	stored, err := b.store.Get(t.Context(), step.InvocationKey(run, name))
+	if err != nil || bytes.Contains(stored, []byte("100%")) {
+		t.Errorf("the invocation holds a value, or can't be read: %v\n%s", err, stored)
+	}
+}
+
+func TestUnknownSecret(t *testing.T) {
+	b := newBench(t)
+	inv := b.invocation("print:never")
+	inv.Secrets = []string{"db"}
+	l := b.start(inv)
+	if code := l.wait(); code != step.ExitUsage || !strings.Contains(l.stderr.String(), `secret "db" is not among`) {
+		t.Errorf("exit code %d: %s", code, l.stderr.String())
 	}
 }

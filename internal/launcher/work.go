@@ -62,8 +62,8 @@ func checkName(kind, name string) error {
 	return nil
 }
 
-// environment returns the runner's environment: the launcher's without what is proa's own, what the invocation adds,
-// and folders that the step may write to. HOME stays if it can be written to, because caches live there.
+// environment returns the runner's environment: the launcher's without what is proa's own, what the invocation adds, the
+// step's secrets, and folders that the step may write to. HOME stays if it can be written to, because caches live there.
 //
 // They come in two parts, of which the second is this attempt's own.
 func (l *launcher) environment() (shared, own map[string]string) {
@@ -77,6 +77,7 @@ func (l *launcher) environment() (shared, own map[string]string) {
 		own["HOME"] = l.work.home()
 	}
 	maps.Copy(vars, l.inv.Env)
+	maps.Copy(vars, l.variables())
 	for name := range own {
 		if _, given := l.inv.Env[name]; given {
 			delete(own, name)

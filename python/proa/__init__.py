@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from proa.materializers import Materializer
     from proa.pipelines import Pipeline, pipeline
     from proa.runs import Output, Run, StepRun, get_run
+    from proa.secrets import get_secret
     from proa.settings import OnOOM, Resources, ResourceSettings, Retry
     from proa.steps import Step, step
 
@@ -42,6 +43,7 @@ _HOMES = {
     "StepContext": "context",
     "StepRun": "runs",
     "get_run": "runs",
+    "get_secret": "secrets",
     "pipeline": "pipelines",
     "step": "steps",
     "step_context": "context",
@@ -69,6 +71,7 @@ __all__ = [
     "StepContext",
     "StepRun",
     "get_run",
+    "get_secret",
     "pipeline",
     "step",
     "step_context",

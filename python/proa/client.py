@@ -55,6 +55,12 @@ def fetch_artifact(digest: str) -> Path:
     return folder
 
 
+def read_secret(name: str) -> Dict[str, str]:
+    """Return a secret's values from the secrets manager of the active stack."""
+    values: Dict[str, str] = json.loads(_output(["secret", "get", name, "--show", "-o", "json"]))["values"]
+    return values
+
+
 def find_program() -> Path:
     """Return the proa program.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Union, cast, overload
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Sequence, Union, cast, overload
 
 from proa.errors import PipelineError, nearest
 
 if TYPE_CHECKING:
     from proa.runs import Run
 
-_OPTIONS = ("name", "enable_cache", "settings")
+_OPTIONS = ("name", "enable_cache", "settings", "secrets")
 
 _interceptor: Optional[Callable[[], Any]] = None
 
@@ -73,6 +73,7 @@ def pipeline(
     name: Optional[str] = ...,
     enable_cache: Optional[bool] = ...,
     settings: Optional[Mapping[str, Any]] = ...,
+    secrets: Optional[Sequence[str]] = ...,
 ) -> Callable[[Callable[..., Any]], Pipeline]: ...
 
 
@@ -81,7 +82,8 @@ def pipeline(
 ) -> Union[Pipeline, Callable[[Callable[..., Any]], Pipeline]]:
     """Make a function a pipeline. Its body calls steps; its arguments are the pipeline's parameters.
 
-    Options: ``name``; ``enable_cache``; ``settings`` (``{"docker": DockerSettings(...), "orchestrator": {...}}``).
+    Options: ``name``; ``enable_cache``; ``settings`` (``{"docker": DockerSettings(...), "orchestrator": {...}}``);
+    ``secrets`` (names of secrets that every step is given).
     """
     if function is None:
         return lambda decorated: pipeline(decorated).with_options(**options)

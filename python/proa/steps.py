@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable, Dict, Generic, Mapping, Optional, TypeVar, Union, cast, overload
+from typing import Any, Callable, Dict, Generic, Mapping, Optional, Sequence, TypeVar, Union, cast, overload
 
 from proa.errors import PipelineError, nearest
 
@@ -16,6 +16,7 @@ _OPTIONS = (
     "retry",
     "timeout",
     "resources",
+    "secrets",
     "output_materializers",
     "after",
 )
@@ -78,6 +79,7 @@ def step(
     retry: Any = ...,
     timeout: Any = ...,
     resources: Any = ...,
+    secrets: Optional[Sequence[str]] = ...,
     output_materializers: Any = ...,
 ) -> Callable[[Callable[..., R]], Step[R]]: ...
 
@@ -91,6 +93,7 @@ def step(
 
     Options: ``name``; ``enable_cache``; ``settings`` (``{"docker": DockerSettings(...), "orchestrator": {...}}``);
     ``retry`` (a number or ``Retry``); ``timeout`` (seconds or "15m"); ``resources`` (``Resources``);
+    ``secrets`` (names of secrets, whose keys are environment variables of the step; see also :func:`proa.get_secret`);
     ``output_materializers`` (a materializer, or one for each output name).
     """
     if function is None:

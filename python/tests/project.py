@@ -84,12 +84,13 @@ class Project:
         parameters: Optional[Dict[str, Any]] = None,
         inputs: Optional[Dict[str, Dict[str, str]]] = None,
         outputs: Sequence[Any] = (),
+        secrets: Optional[Dict[str, Dict[str, str]]] = None,
         **environment: str,
     ) -> Attempt:
         """Run one step with the runner, as a launcher would."""
         self._count += 1
         work = self.root / f".work-{self._count}"
-        request = make_request(work, source, parameters or {}, inputs or {}, outputs)
+        request = make_request(work, source, parameters or {}, inputs or {}, outputs, secrets)
         done = self.run(["-m", "proa.runner"], PROA_REQUEST=str(work / "request.json"), **environment)
         result_file = work / "result.json"
         result = json.loads(result_file.read_bytes()) if result_file.exists() else None
@@ -98,7 +99,12 @@ class Project:
 
 
 def make_request(
-    work: Path, source: str, parameters: Dict[str, Any], inputs: Dict[str, Dict[str, str]], outputs: Sequence[Any]
+    work: Path,
+    source: str,
+    parameters: Dict[str, Any],
+    inputs: Dict[str, Dict[str, str]],
+    outputs: Sequence[Any],
+    secrets: Optional[Dict[str, Dict[str, str]]] = None,
 ) -> Dict[str, Any]:
     """Write a request file with the folders it names, and return the request."""
     declared: List[Dict[str, Any]] = [{"name": item} if isinstance(item, str) else dict(item) for item in outputs]
@@ -119,6 +125,7 @@ def make_request(
         "outputs": declared,
         "result": str(work / "result.json"),
         "temp": str(work / "temp"),
+        "secrets": secrets or {},
     }
     (work / "request.json").write_text(json.dumps(request))
     return request

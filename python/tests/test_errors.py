@@ -52,6 +52,12 @@ CASES: Tuple[Tuple[str, str, str], ...] = (
     ("cycle", "use(number(after='use'))", "in a cycle: number -> use -> number; remove one of the dependencies"),
     ("itself", "number(after='number')", "in a cycle: number -> number;"),
     ("settings key", "number.with_options(settings={'dokcer': {}})()", "unknown key 'dokcer'; did you mean 'docker'?"),
+    (
+        "secrets",
+        "number.with_options(secrets='db')()",
+        "step 'number': secrets is 'db'; write a list of names: secrets=[",
+    ),
+    ("secret name", "number.with_options(secrets=[''])()", "step 'number': secrets holds ''; write names of secrets"),
     ("docker key", "number.with_options(settings={'docker': {'requirement': []}})()", "did you mean 'requirements'?"),
     (
         "docker kind",

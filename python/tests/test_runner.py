@@ -15,7 +15,7 @@ STEPS = """
 import os, sys, tempfile
 from pathlib import Path
 from typing import Annotated, Any, Dict, List, Optional, Tuple, Union
-from proa import pipeline, step, step_context
+from proa import get_secret, pipeline, step, step_context
 
 @step
 def add(x: int, y: float = 0.5) -> float:
@@ -47,6 +47,14 @@ def context() -> Dict[str, str]:
     Path(tempfile.mkstemp()[1]).write_text("written")
     inside = str(c.temp) == tempfile.gettempdir() and os.access(os.environ["HOME"], os.W_OK)
     return {"run": c.run_id, "name": c.run_name, "step": c.step, "pipeline": c.pipeline, "inside": str(inside)}
+
+@step(secrets=["db"])
+def secret() -> str:
+    return get_secret("db")["pass.word"]
+
+@step
+def other_secret() -> str:
+    return get_secret("api")["key"]
 
 def helper():
     raise ValueError("first line\\nsecond line")
@@ -132,6 +140,15 @@ def test_a_step(steps: Project) -> None:
     assert attempt.stdout == "adding\n"
     again = steps.attempt("run:add", {"x": 1}, {"y": as_input(attempt, "output")}, ["output"])
     assert again.result is not None and again.result["outputs"]["output"]["preview"] == "2.5"
+
+
+def test_secrets(steps: Project) -> None:
+    given = {"db": {"pass.word": "it's 100%\n"}}
+    attempt = steps.attempt("run:secret", outputs=["output"], secrets=given)
+    assert attempt.result is not None and attempt.result["outputs"]["output"]["preview"] == repr("it's 100%\n")
+    refused = steps.attempt("run:other_secret", outputs=["output"], secrets=given)
+    assert refused.code == 1
+    assert "not given the secret 'api'; known: db; ask for it: @step(secrets=[\"api\"])" in refused.stderr
 
 
 def test_several_outputs_and_none(steps: Project) -> None:

@@ -38,6 +38,8 @@ type launch struct {
 	// pullConfig is what the nodes pull the images with; it is secret.
 	pullConfig []byte
 	store      step.Store
+	// secrets are those that steps are given, by name and key.
+	secrets map[string]map[string]string
 	// artifacts, metadata and remote (if the stack has one) are open.
 	artifacts *artifact.Store
 	metadata  driver.Store
@@ -89,6 +91,9 @@ func (l *launch) execute(ctx context.Context) error {
 
 // open reaches the components, all at once, and checks that they can be used.
 func (l *launch) open(ctx context.Context) (err error) {
+	if l.secrets, err = stepSecrets(ctx, l.Kit, l.stack, l.plan); err != nil {
+		return err
+	}
 	if l.stack, err = l.Opener.Reveal(ctx, l.stack); err != nil {
 		return err
 	}

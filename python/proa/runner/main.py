@@ -14,6 +14,7 @@ from proa.runner.failure import describe, exit_code
 from proa.runner.modules import Modules
 from proa.runner.request import Request, read_request, write_result
 from proa.runner.streams import buffer_lines
+from proa.secrets import set_secrets
 
 
 class _Terminated(SystemExit):
@@ -47,6 +48,7 @@ def _prepare(request: Request) -> None:
     buffer_lines()
     signal.signal(signal.SIGTERM, _terminate)
     _use_temp(request.temp)
+    set_secrets(request.secrets)
     set_step_context(
         StepContext(request.pipeline, request.step, request.attempt, request.run, request.run_name, request.temp)
     )

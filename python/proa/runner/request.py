@@ -40,6 +40,7 @@ class Request(NamedTuple):
     outputs: List[RequestOutput]
     result: Path
     temp: Path
+    secrets: Dict[str, Dict[str, str]]
 
 
 def read_request(path: str) -> Request:
@@ -62,6 +63,7 @@ def read_request(path: str) -> Request:
         outputs=[_output(item) for item in document.get("outputs") or ()],
         result=Path(document["result"]),
         temp=Path(document["temp"]),
+        secrets=document.get("secrets") or {},
     )
 
 

@@ -59,6 +59,7 @@ class Metrics:
         ephemeral_storage="10Gi",
         shared_memory="1Gi",
     ),
+    secrets=["warehouse", "api"],
 )
 def load(path: str) -> Table:
     return Table()
@@ -86,6 +87,7 @@ def report(
             "platform": "linux/arm64",
         }
     },
+    secrets=["api"],
 )
 def every_field(minimum: int):
     table = load("s3://bucket/table")
