@@ -65,6 +65,27 @@ func List(ctx context.Context, m driver.Reader, q driver.Query) ([]Run, error) {
 	return runs, nil
 }
 
+// Pipeline is a pipeline that has runs.
+type Pipeline struct {
+	Name string `json:"name"`
+	Runs int    `json:"runs"`
+	// Last is the newest run, without its steps.
+	Last Run `json:"last"`
+}
+
+// Pipelines returns the pipelines that have runs, by name.
+func Pipelines(ctx context.Context, m driver.Reader) ([]Pipeline, error) {
+	rows, err := m.Pipelines(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing pipelines: %w", err)
+	}
+	all := make([]Pipeline, 0, len(rows))
+	for _, row := range rows {
+		all = append(all, Pipeline{Name: row.Name, Runs: row.Runs, Last: withSteps(row.Last, nil)})
+	}
+	return all, nil
+}
+
 func withSteps(r driver.Run, steps []driver.Step) Run {
 	run := Run{
 		ID: r.ID, Name: r.Name, Pipeline: r.Pipeline, Stack: r.Stack, Status: r.Status,

@@ -26,6 +26,7 @@ var ranks = []struct {
 	{"internal/proc", 1},
 	{"internal/kubeconfig", 1},
 	{"integration", 1},
+	{"examples", 1},
 	{".", 2},
 	{"step", 2},
 	{"plan", 2},

@@ -10,10 +10,12 @@ import (
 	"github.com/proa-ml/proa/internal/cli/absent"
 	"github.com/proa-ml/proa/internal/cli/artifacts"
 	"github.com/proa-ml/proa/internal/cli/component"
+	"github.com/proa-ml/proa/internal/cli/examples"
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/integrations"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/cli/launch"
+	"github.com/proa-ml/proa/internal/cli/pipelines"
 	"github.com/proa-ml/proa/internal/cli/profiles"
 	"github.com/proa-ml/proa/internal/cli/reference"
 	"github.com/proa-ml/proa/internal/cli/runs"
@@ -74,7 +76,7 @@ func newRoot(k *kit.Kit) *cobra.Command {
 		return fault.New(fault.Usage, fmt.Sprintf("see `%s --help`", cmd.CommandPath()), "%w", err)
 	})
 	root.AddCommand(setup.NewInit(k), setup.NewVersion(k), setup.NewConfig(k), setup.NewDoctor(k), setup.NewClean(k), profiles.New(k), integrations.New(k), stacks.New(k),
-		launch.NewRun(k), launch.NewSpec(k), launch.NewPlan(k), launch.NewCoordinate(k), runs.New(k), artifacts.New(k))
+		launch.NewRun(k), launch.NewSpec(k), launch.NewPlan(k), launch.NewCoordinate(k), runs.New(k), pipelines.New(k), examples.New(k), artifacts.New(k))
 	root.AddCommand(secret.New(k))
 	root.AddCommand(absent.New()...)
 	for _, kind := range stack.Kinds() {

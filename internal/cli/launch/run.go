@@ -56,6 +56,9 @@ func runSpec(ctx context.Context, k *kit.Kit, specFile, resultFile string) (err 
 	if l.data, err = readSpec(specFile); err != nil {
 		return err
 	}
+	if l.data, err = configured(k, l.data); err != nil {
+		return err
+	}
 	if l.stack, err = k.Stack(); err != nil {
 		return err
 	}

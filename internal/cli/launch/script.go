@@ -19,7 +19,7 @@ import (
 )
 
 // runScript replaces this process by Python, so that the script has the terminal, the signals and the exit code.
-func runScript(k *kit.Kit, args []string) error {
+func runScript(k *kit.Kit, args []string, set ...string) error {
 	if _, err := os.Stat(inDir(k, args[0])); err != nil {
 		return fault.New(fault.Usage, "usage: proa run FILE [ARGUMENTS]", "there is no script %s", args[0])
 	}
@@ -28,7 +28,7 @@ func runScript(k *kit.Kit, args []string) error {
 		return err
 	}
 	argv := append([]string{interpreter}, args...)
-	if err := k.Exec(interpreter, argv, with(k.Environ, "PROA_BIN="+k.Executable)); err != nil {
+	if err := k.Exec(interpreter, argv, with(k.Environ, append(set, "PROA_BIN="+k.Executable)...)); err != nil {
 		return fault.New(fault.Configuration, "check PROA_PYTHON and the PATH", "starting %s: %w", interpreter, err)
 	}
 	return nil
