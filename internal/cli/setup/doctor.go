@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/cli/output"
 	"github.com/proa-ml/proa/internal/cli/pyenv"
+	"github.com/proa-ml/proa/internal/kubeconfig"
 	"github.com/spf13/cobra"
 )
 
@@ -142,7 +144,10 @@ func launcher(k *kit.Kit) finding {
 func contexts(k *kit.Kit) finding {
 	const what = "kubeconfig"
 	names, active, err := k.Contexts()
+	var missing *kubeconfig.MissingError
 	switch {
+	case errors.As(err, &missing):
+		return warning(what, kubeconfig.Obtain, "%v, so there is no cluster to run on", err)
 	case err != nil:
 		return problem(what, fault.New(fault.Configuration, "correct it (`kubectl config view` says what is wrong with it), or set KUBECONFIG", "%w", err))
 	case len(names) == 0:
