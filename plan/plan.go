@@ -13,6 +13,8 @@ import (
 type Plan struct {
 	APIVersion string `json:"apiVersion"`
 	Pipeline   string `json:"pipeline"`
+	// Resumes names the run of which this one takes over what had succeeded; empty if there is none.
+	Resumes string `json:"resumes,omitempty"`
 	// Images are the distinct images the steps need; none on a target that runs processes.
 	Images []Image `json:"images,omitempty"`
 	// Settings are the orchestrator's settings for the run as a whole.
@@ -87,6 +89,15 @@ type Step struct {
 	Settings  map[string]json.RawMessage `json:"settings,omitempty"`
 	// Secrets names the secrets that the step is given: the pipeline's and its own, sorted.
 	Secrets []string `json:"secrets,omitempty"`
+	// Adopted is an earlier run's result, which counts as the step's own whatever its key; nil if it has to be found.
+	Adopted *Adopted `json:"adopted,omitempty"`
+}
+
+// Adopted is a result that a run takes over from the run that it resumes.
+type Adopted struct {
+	// Run is the id of the run in which the step ran.
+	Run     string                     `json:"run"`
+	Outputs map[string]json.RawMessage `json:"outputs,omitempty"`
 }
 
 // Retry is the spec's retry policy with durations parsed and defaults filled in.

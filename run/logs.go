@@ -70,21 +70,22 @@ func (b *logbook) add(attempt string, offset int64, data []byte) {
 	}
 }
 
-// catchUp passes on the end of an attempt's stored log, as far as it didn't arrive live.
-func (b *logbook) catchUp(ctx context.Context, p parts, run, attempt string) {
+// catchUp passes on the end of an attempt's stored log, as far as it didn't arrive live, and returns that end.
+func (b *logbook) catchUp(ctx context.Context, p parts, run, attempt string) []byte {
 	b.mu.Lock()
 	l := b.logs[attempt]
 	b.mu.Unlock()
 	if l == nil {
-		return
+		return nil
 	}
 	end := &tail{}
 	if err := copyLog(ctx, p.Artifacts, run, attempt, end); err != nil {
 		p.notice(fmt.Sprintf("the log of step %s can't be shown: %v", l.step, err))
-		return
+		return nil
 	}
 	offset, data := end.last(maxCatchUp)
 	b.add(attempt, offset, data)
+	return data
 }
 
 // copyLog writes an attempt's stored log: the whole object or, if the launcher was killed before it stored that, its parts.

@@ -41,6 +41,8 @@ func decide(s *state, st *stepState, now time.Time) Event {
 		return StepSkipped{Step: st.Name, Because: s.failed}
 	case st.blocked != "":
 		return StepSkipped{Step: st.Name, Because: st.blocked}
+	case st.adopted != nil && st.missing == 0:
+		return StepCached{Step: st.Name, Key: st.key, From: st.Adopted.Run, Outputs: st.adopted}
 	case !startable(s, st), now.Before(st.notBefore):
 		return nil
 	}

@@ -41,6 +41,8 @@ type (
 		attempt string
 		outcome *step.Outcome
 		failure *step.Failure
+		// words are the last lines of what it wrote, if it left no outcome.
+		words string
 	}
 	// removeDone: the orchestrator has forgotten the attempt.
 	removeDone struct{ attempt string }
@@ -161,6 +163,10 @@ func outcomeOf(s *state, st *stepState, o outcomeRead, now time.Time) step.Outco
 	if failure == nil {
 		failure = &step.Failure{Kind: step.FailureLost, Message: "it vanished without an outcome"}
 	}
+	if failure.Traceback == "" && o.words != "" {
+		explained := *failure
+		explained.Traceback, failure = o.words, &explained
+	}
 	out := step.Outcome{
 		Run: s.id, Step: st.Name, Attempt: st.attempt.number, Name: st.attempt.name,
 		Status: step.Failed, Failure: failure, ExitCode: st.attempt.exitCode, Started: st.started, Ended: now,
@@ -184,6 +190,10 @@ func missingOutput(st *stepState, outputs map[string]step.Artifact) string {
 // endOf makes the event that ends the step's present attempt. told is what the orchestrator said about its end, if it did.
 func endOf(s *state, st *stepState, o step.Outcome, told *step.Failure, now time.Time) Event {
 	o = judge(s, st, o, told)
+	if o.Failure != nil {
+		f := *o.Failure
+		f.Evidence, o.Failure = evidence(st, o), &f
+	}
 	e := AttemptEnded{Step: st.Name, Number: st.attempt.number, Outcome: o}
 	if delay, again := retry(s, st, o); again {
 		at := now.Add(delay)

@@ -120,8 +120,8 @@ func (c *coordinator) readOutcome(ctx context.Context, e readOutcome) (observati
 	data, err := c.parts.Artifacts.Get(ctx, step.OutcomeKey(c.state.id, e.attempt))
 	switch {
 	case errors.Is(err, artifact.ErrNotFound):
-		c.parts.logs.catchUp(ctx, c.parts, c.state.id, e.attempt)
-		return outcomeRead{attempt: e.attempt}, nil
+		words := c.parts.logs.catchUp(ctx, c.parts, c.state.id, e.attempt)
+		return outcomeRead{attempt: e.attempt, words: lastLines(words)}, nil
 	case retriable(ctx, err):
 		return nil, fmt.Errorf("reading an outcome: %w", err)
 	case err != nil:

@@ -58,6 +58,8 @@ type stepState struct {
 	inputs map[string]step.Artifact
 	key    string
 	missed bool
+	// adopted is the result that the step takes over from another run; nil if it has none.
+	adopted map[string]step.Artifact
 
 	attempt attempt
 	// retries and rescues count the attempts made because of the user's failures and of the infrastructure's.
@@ -115,11 +117,32 @@ func newState(r driver.Run) (*state, error) {
 		s.index[p.Steps[i].Name] = i
 	}
 	for i := range s.steps {
+		if err := s.steps[i].adopt(); err != nil {
+			return nil, fmt.Errorf("the plan of run %s is broken: %w", r.Name, err)
+		}
+	}
+	for i := range s.steps {
 		if err := s.link(&s.steps[i]); err != nil {
 			return nil, fmt.Errorf("the plan of run %s is broken: %w", r.Name, err)
 		}
 	}
 	return s, nil
+}
+
+// adopt reads the result that the plan gives the step.
+func (st *stepState) adopt() error {
+	if st.Adopted == nil {
+		return nil
+	}
+	st.adopted = make(map[string]step.Artifact, len(st.Adopted.Outputs))
+	for name, data := range st.Adopted.Outputs {
+		var a step.Artifact
+		if err := json.Unmarshal(data, &a); err != nil {
+			return fmt.Errorf("step %q: the output %q of the run that it resumes can't be read: %w", st.Name, name, err)
+		}
+		st.adopted[name] = a
+	}
+	return nil
 }
 
 // link tells the steps that st needs about it.
@@ -175,7 +198,7 @@ func (s *state) full() bool { return s.parallelism > 0 && s.active >= s.parallel
 
 // asksCache reports whether the step waits for nothing but the cache's answer.
 func (s *state) asksCache(st *stepState) bool {
-	return st.status == StepWaiting && st.missing == 0 && st.Cache && !st.missed && !s.halting()
+	return st.status == StepWaiting && st.missing == 0 && st.Cache && st.adopted == nil && !st.missed && !s.halting()
 }
 
 // verdict is the status the run ends with.

@@ -45,6 +45,32 @@ type Failure struct {
 	Message string `json:"message"`
 	// Traceback is the user's part of the traceback, as Python prints it.
 	Traceback string `json:"traceback,omitempty"`
+	// Evidence is what else is known of the end, in one line: exit code, signal, memory used against memory allowed.
+	Evidence string `json:"evidence,omitempty"`
+}
+
+// Remedy says what to do about a failure of this kind; empty if there is nothing to be done.
+func (k FailureKind) Remedy() string {
+	switch k {
+	case FailureUser:
+		return "correct the code and go on from there with `proa runs resume`"
+	case FailureOOM:
+		return `give the step more with resources=Resources(memory=...), or let it grow: retry=Retry(on_oom=OnOOM(max_memory="16Gi"))`
+	case FailureTimeout:
+		return "see in its log what took so long, or raise the step's timeout; waiting for a node doesn't count in it"
+	case FailureEvicted, FailurePreempted, FailureNodeLost:
+		return "the cluster did it, not the step: go on with `proa runs resume`, or have it tried more often with Retry(infrastructure=10)"
+	case FailureImage:
+		return "check that the image exists and that the cluster's nodes reach its registry and may read from it: `proa stack check`"
+	case FailureUnschedulable:
+		return "ask for less (resources, node_selectors, affinity), make room, tolerate the taints, or raise pending_timeout"
+	case FailureConfig:
+		return "correct the setting that the message names, then `proa runs resume`"
+	case FailureLost:
+		return "somebody or something deleted it; keep_pods=failed keeps what is left, and `proa runs resume` goes on"
+	case FailureCancelled:
+	}
+	return ""
 }
 
 // Exit codes of the launcher itself. A user's process that ends with one of them is reported by its outcome, which is

@@ -119,7 +119,7 @@ func oomFailure(pod *corev1.Pod) step.Failure {
 			message = fmt.Sprintf("a process was killed for using more memory than the step's %s", limit.String())
 		}
 	}
-	return step.Failure{Kind: step.FailureOOM, Type: "OOMKilled", Message: message + " (raise the step's resources: memory)"}
+	return step.Failure{Kind: step.FailureOOM, Type: "OOMKilled", Message: message}
 }
 
 // exitFailure explains a container that ended by itself, in case it left no outcome.

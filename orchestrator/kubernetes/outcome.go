@@ -188,7 +188,7 @@ func pullCause(message, image string) string {
 
 func imageFailure(reason, image, detail string) step.Failure {
 	return step.Failure{Kind: step.FailureImage, Type: reason, Message: fmt.Sprintf(
-		"image %s can't be pulled: %s (check that the cluster's nodes reach the registry and may read from it)", image, detail)}
+		"image %s can't be pulled: %s", image, detail)}
 }
 
 func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {

@@ -140,5 +140,5 @@ func pendingLimit(pod *corev1.Pod, reason string) *doubt {
 		return nil
 	}
 	return &doubt{grace: limit, failure: step.Failure{Kind: step.FailureUnschedulable, Type: "PendingTimeout", Message: fmt.Sprintf(
-		"the pod did not run within %s: %s (ask for less, make room, or raise pending_timeout)", limit, reason)}}
+		"the pod did not run within %s: %s", limit, reason)}}
 }

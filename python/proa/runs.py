@@ -60,6 +60,8 @@ class Failure:
         self.type: str = document.get("type", "")
         self.message: str = document.get("message", "")
         self.traceback: str = document.get("traceback", "")
+        #: What else is known of the end, in one line: exit code, signal, memory used against memory allowed.
+        self.evidence: str = document.get("evidence", "")
 
     def __repr__(self) -> str:
         return f"<failure {self.kind}: {self.message}>"

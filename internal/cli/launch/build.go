@@ -29,6 +29,9 @@ func (l *launch) build(ctx context.Context) (coordinator string, err error) {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range l.plan.Images {
+		if l.plan.Images[i].Ref != "" {
+			continue // of the run that this one repeats
+		}
 		group.Go(func() error { return l.buildSteps(ctx, builder, repository, i) })
 	}
 	group.Go(func() (err error) {

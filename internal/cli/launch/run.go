@@ -71,10 +71,15 @@ func runSpec(ctx context.Context, k *kit.Kit, specFile, resultFile string) (err 
 	}
 	l.view = k.View()
 	defer l.view.Close()
-	l.interrupt = watchInterrupts(ctx, k.TakeInterrupts())
+	return l.drive(ctx, resultFile, nil)
+}
+
+// drive runs what is planned. prepare, if it is not nil, is called once the stores are open.
+func (l *launch) drive(ctx context.Context, resultFile string, prepare func(context.Context) error) error {
+	l.interrupt = watchInterrupts(ctx, l.TakeInterrupts())
 	defer l.interrupt.stop()
 	l.view.Say(fmt.Sprintf("Using stack '%s' to run pipeline '%s'", l.stack.Name, l.pipeline.Name))
-	err = l.execute(l.interrupt.last)
+	err := l.execute(l.interrupt.last, prepare)
 	if l.run.ID == "" || l.metadata == nil {
 		return l.explain(err)
 	}
@@ -82,9 +87,14 @@ func runSpec(ctx context.Context, k *kit.Kit, specFile, resultFile string) (err 
 }
 
 // execute does the work. ctx ends at the second interrupt; what is before the run ends at the first.
-func (l *launch) execute(ctx context.Context) error {
+func (l *launch) execute(ctx context.Context, prepare func(context.Context) error) error {
 	if err := l.open(l.interrupt.first); err != nil {
 		return err
+	}
+	if prepare != nil {
+		if err := prepare(l.interrupt.first); err != nil {
+			return err
+		}
 	}
 	if l.remote != nil {
 		return l.runRemote(ctx)

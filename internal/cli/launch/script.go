@@ -16,6 +16,7 @@ import (
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/cli/pyenv"
+	"github.com/proa-ml/proa/spec"
 )
 
 // runScript replaces this process by Python, so that the script has the terminal, the signals and the exit code.
@@ -111,7 +112,7 @@ func launcher(k *kit.Kit) (string, error) {
 func sdk(k *kit.Kit) (string, error) {
 	dir := k.Env("PROA_SDK")
 	if dir == "" {
-		dir = filepath.Join(filepath.Dir(k.Executable), "..", "python")
+		dir = besideProgram(k)
 	}
 	dir, err := filepath.Abs(dir)
 	if err == nil {
@@ -126,4 +127,56 @@ func sdk(k *kit.Kit) (string, error) {
 // describe says what is wrong in a document as a configuration error.
 func invalid(what string, err error) error {
 	return fault.With(fault.Configuration, "", fmt.Errorf("%s: %w", what, err))
+}
+
+// besideProgram is where the Python package proa should be if nobody says so: in a checkout beside bin, and otherwise where
+// the wheel that brought this program has put it.
+func besideProgram(k *kit.Kit) string {
+	above := filepath.Join(filepath.Dir(k.Executable), "..")
+	checkout := filepath.Join(above, "python")
+	installed, err := filepath.Glob(filepath.Join(above, "lib", "python3*", "site-packages"))
+	if _, missing := os.Stat(checkout); missing == nil || err != nil || len(installed) == 0 {
+		return checkout
+	}
+	return installed[0]
+}
+
+// sourceOf is the path of a pipeline's script.
+func sourceOf(p *spec.Pipeline) string {
+	return filepath.Join(p.Source.Root, filepath.FromSlash(p.Source.Main))
+}
+
+// respec has Python make the spec of a pipeline anew, from the code as it is now.
+func (l *launch) respec(ctx context.Context, old *spec.Pipeline, data []byte) ([]byte, error) {
+	interpreter := old.Source.Interpreter
+	if _, err := os.Stat(interpreter); err != nil {
+		if interpreter, err = pyenv.Find(l.Kit); err != nil {
+			return nil, err
+		}
+	}
+	folder, err := os.MkdirTemp("", "proa-respec-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	library, err := sdk(l.Kit)
+	if err != nil {
+		return nil, err
+	}
+	before, after := filepath.Join(folder, "old.json"), filepath.Join(folder, "new.json")
+	if err := os.WriteFile(before, data, 0o600); err != nil {
+		return nil, err
+	}
+	path := library
+	if own := l.Env("PYTHONPATH"); own != "" {
+		path += string(os.PathListSeparator) + own
+	}
+	cmd := exec.CommandContext(ctx, interpreter, "-m", "proa.respec", before, after)
+	cmd.Dir = old.Source.Root
+	cmd.Stdout, cmd.Stderr = l.Err, l.Err
+	cmd.Env = with(l.Environ, "PYTHONPATH="+path)
+	if err := cmd.Run(); err != nil {
+		return nil, fault.New(fault.Configuration, "run the script itself instead", "the pipeline %q can't be made anew from %s: %w", old.Name, sourceOf(old), err)
+	}
+	return os.ReadFile(after)
 }

@@ -103,6 +103,12 @@ func (v *View) failure(n *node) string {
 		if trace := strings.TrimRight(f.Traceback, "\n"); trace != "" {
 			b.WriteString("\n  " + strings.ReplaceAll(trace, "\n", "\n  "))
 		}
+		if f.Evidence != "" {
+			b.WriteString("\n  known: " + f.Evidence)
+		}
+		if remedy := f.Kind.Remedy(); remedy != "" {
+			b.WriteString("\n  -> " + remedy)
+		}
 	}
 	fmt.Fprintf(&b, "\n  its log: proa runs logs %s %s", quote(v.name), quote(n.name))
 	return b.String()

@@ -63,6 +63,7 @@ step trainer started
 step trainer failed after 1.0s (user): ValueError: bad luck
   Traceback:
     here
+  -> correct the code and go on from there with ` + "`proa runs resume`" + `
   its log: proa runs logs run-1 trainer
 step other is skipped because step trainer failed
 trainer | one

@@ -9,6 +9,7 @@ import (
 
 	"github.com/proa-ml/proa/inspect"
 	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/internal/cli/launch"
 	"github.com/proa-ml/proa/internal/cli/output"
 	"github.com/proa-ml/proa/internal/cli/progress"
 	"github.com/proa-ml/proa/metadata/driver"
@@ -21,7 +22,14 @@ type noun struct{ *kit.Kit }
 func New(k *kit.Kit) *cobra.Command {
 	n := noun{k}
 	return kit.Group("runs", "Show, read, cancel and delete runs of the active stack",
-		n.listCommand(), n.showCommand(), n.logsCommand(), n.cancelCommand(), n.deleteCommand())
+		n.listCommand(), n.showCommand(), n.logsCommand(), n.cancelCommand(), n.deleteCommand(), n.again(launch.NewResume), n.again(launch.NewRetry))
+}
+
+// again makes a command that repeats a run.
+func (n noun) again(make func(*kit.Kit) *cobra.Command) *cobra.Command {
+	cmd := make(n.Kit)
+	cmd.ValidArgsFunction = n.completeRuns
+	return cmd
 }
 
 func (n noun) listCommand() *cobra.Command {
