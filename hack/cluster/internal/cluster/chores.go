@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -18,11 +19,8 @@ const (
 	pauseTag        = "3"
 )
 
-// The image of a database server for pods in the registry.
-const (
-	mariadbRepository = "mariadb"
-	mariadbTag        = "debian"
-)
+// mariadbRepository is where the image of a database server for pods is in the registry.
+const mariadbRepository = "mariadb"
 
 // chores are what is to be done beside starting servers. Each of them does nothing when it was done before.
 func (c *Cluster) chores(f facts, p parts) []task {
@@ -53,7 +51,7 @@ func (c *Cluster) pushImages(ctx context.Context, f facts, p parts) error {
 	if err := registry.Push(ctx, p.pause, pauseRepository, pauseTag); err != nil {
 		return err
 	}
-	if err := registry.Push(ctx, p.mariadb, mariadbRepository, mariadbTag); err != nil {
+	if err := registry.Push(ctx, p.mariadb, mariadbRepository, f.MariaDB); err != nil {
 		return err
 	}
 	for _, repository := range []string{"python", "library/python"} {
@@ -75,5 +73,8 @@ func (c *Cluster) pythonImage(f facts) string {
 }
 
 func (c *Cluster) mariadbImage(f facts) string {
-	return fmt.Sprintf("%s/%s:%s", c.address(f, registryPort), mariadbRepository, mariadbTag)
+	return fmt.Sprintf("%s/%s:%s", c.address(f, registryPort), mariadbRepository, f.MariaDB)
 }
+
+// mariadbTag tags the image by what it was made from.
+func mariadbTag(built string) string { return strings.TrimPrefix(filepath.Base(built), "mariadb-") }

@@ -28,7 +28,8 @@ func (c *Cluster) Up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.Version, f.Python, f.Volumes = made.components.Version, made.pythonIs, volumesBinary(made.volumes)
+	f.Version, f.Python = made.components.Version, made.pythonIs
+	f.MariaDB, f.Volumes = mariadbTag(made.mariadb), volumesBinary(made.volumes)
 	f.Emulators, f.Azurite = emulatorsBinary(made.emulators), made.azurite
 	if err := writeFacts(c.state, f); err != nil {
 		return err

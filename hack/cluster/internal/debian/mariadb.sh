@@ -25,6 +25,7 @@ statements() {
     echo "entrypoint: set MARIADB_ROOT_PASSWORD or MYSQL_ROOT_PASSWORD" >&2
     return 1
   fi
+  echo "DELETE FROM mysql.global_priv WHERE User = '' OR User = 'root' AND Host <> 'localhost';" # they have no password
   echo "FLUSH PRIVILEGES;"
   echo "ALTER USER 'root'@'localhost' IDENTIFIED BY $(text "$root");"
   echo "CREATE USER IF NOT EXISTS 'root'@'%' IDENTIFIED BY $(text "$root");"
