@@ -39,8 +39,8 @@ func Catalogue(contexts Contexts) flavor.Catalogue {
 		localOrchestrator(), kubernetesOrchestrator(contexts),
 		localArtifacts(), s3Artifacts(), gcpArtifacts(), azureArtifacts(),
 		sqliteMetadata(), mysqlMetadata(), kubernetesMetadata(contexts),
-		defaultRegistry(), dockerhubRegistry(), gcpRegistry(), awsRegistry(), azureRegistry(), githubRegistry(),
-		ociBuilder(),
+		defaultRegistry(),
+		ociBuilder(), dockerBuilder(),
 		localSecrets(),
 	}
 }
@@ -146,13 +146,42 @@ func mysqlKeys() map[string]string {
 	return keys
 }
 
+func defaultRegistry() flavor.Flavor {
+	return flavor.Flavor{
+		Kind: stack.ContainerRegistry, Name: "default",
+		Meaning: "any registry that speaks the OCI distribution protocol",
+		Attributes: []flavor.Attribute{
+			{Name: "uri", Type: flavor.Text, Required: true, Meaning: "the registry's host, and a path within it", Example: "registry.example.com/team", Check: registryURI},
+			{Name: "username", Type: flavor.Text, Meaning: "the user; the Docker config's login if not given", Example: "proa"},
+			{Name: "password", Type: flavor.Text, Secret: true, Meaning: "the user's password or token", Example: "@password.txt"},
+			{Name: "insecure", Type: flavor.Bool, Default: "false", Meaning: "speak plain HTTP; a registry on localhost does without being told"},
+		},
+		Check: checkRegistry,
+		Local: func(s flavor.Settings) string { return localURL("//" + s["uri"]) },
+	}
+}
+
 func ociBuilder() flavor.Flavor {
 	return flavor.Flavor{
 		Kind: stack.ImageBuilder, Name: "oci",
-		Meaning: "builds images without a daemon, from a base, wheels and code",
-		Attributes: []flavor.Attribute{
-			{Name: "parent_image", Type: flavor.Text, Default: DefaultBase, Meaning: "the base image; {python} stands for the pipeline's minor version of Python", Example: DefaultBase},
-			{Name: "platform", Type: flavor.Text, Default: DefaultPlatform, Meaning: "what the cluster's nodes run", Example: DefaultPlatform, Check: platform},
-		},
+		Meaning:    "builds images without a daemon, from a base, wheels and code",
+		Attributes: builderAttributes(),
+	}
+}
+
+func dockerBuilder() flavor.Flavor {
+	return flavor.Flavor{
+		Kind: stack.ImageBuilder, Name: "docker",
+		Meaning: "builds with a Docker Engine, for Dockerfiles, system packages and requirements that have to be compiled",
+		Attributes: append(builderAttributes(),
+			flavor.Attribute{Name: "host", Type: flavor.Text, Meaning: "the engine's address; DOCKER_HOST, or Docker's current context, if not given", Example: "unix:///var/run/docker.sock"}),
+	}
+}
+
+// builderAttributes are what every image builder has.
+func builderAttributes() []flavor.Attribute {
+	return []flavor.Attribute{
+		{Name: "parent_image", Type: flavor.Text, Default: DefaultBase, Meaning: "the base image; {python} stands for the pipeline's minor version of Python", Example: DefaultBase},
+		{Name: "platform", Type: flavor.Text, Default: DefaultPlatform, Meaning: "what the cluster's nodes run", Example: DefaultPlatform, Check: platform},
 	}
 }

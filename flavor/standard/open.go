@@ -12,6 +12,7 @@ import (
 	"github.com/proa-ml/proa/artifact"
 	"github.com/proa-ml/proa/flavor"
 	"github.com/proa-ml/proa/image"
+	"github.com/proa-ml/proa/image/buildkit"
 	imagedriver "github.com/proa-ml/proa/image/driver"
 	"github.com/proa-ml/proa/image/oci"
 	"github.com/proa-ml/proa/internal/kubeconfig"
@@ -128,12 +129,9 @@ func mysqlConfig(s flavor.Settings) mysql.Config {
 
 // Images implements flavor.Opener.
 func (o Opener) Images(ctx context.Context, s stack.Resolved) (imagedriver.Builder, string, error) {
-	c, _, err := o.component(ctx, s, stack.ImageBuilder)
+	c, settings, err := o.component(ctx, s, stack.ImageBuilder)
 	if err != nil {
 		return nil, "", err
-	}
-	if c.Flavor != "oci" {
-		return nil, "", unsupported(c)
 	}
 	_, registry, err := o.component(ctx, s, stack.ContainerRegistry)
 	if err != nil {
@@ -147,16 +145,33 @@ func (o Opener) Images(ctx context.Context, s stack.Resolved) (imagedriver.Build
 	if err != nil {
 		return nil, "", err
 	}
-	builder, err := oci.New(
-		oci.Config{
-			Insecure: registry.Bool("insecure"), CA: []byte(registry["ca"]),
-			Username: registry["username"], Password: registry["password"],
-		},
+	daemonless, err := oci.New(
+		oci.Config{Insecure: registry.Bool("insecure"), Username: registry["username"], Password: registry["password"]},
 		&oci.Options{CacheDir: filepath.Join(cache, "layers"), Now: o.Now})
 	if err != nil {
 		return nil, "", err
 	}
+	builder, err := o.engine(c, settings, daemonless)
+	if err != nil {
+		return nil, "", err
+	}
 	return image.New(builder), repository, nil
+}
+
+// engine returns the builder of the component's flavor, which leaves to the daemonless one what takes no engine.
+func (o Opener) engine(c stack.Component, s flavor.Settings, daemonless *oci.Builder) (imagedriver.Builder, error) {
+	switch c.Flavor {
+	case "oci":
+		return daemonless, nil
+	case "docker":
+		index, err := buildkit.FindIndex(o.Env)
+		if err != nil {
+			return nil, err
+		}
+		docker := buildkit.NewDocker(buildkit.DockerConfig{Host: s["host"], Env: o.Env})
+		return buildkit.New(buildkit.Config{Engine: docker, Registry: daemonless, Index: index}, nil)
+	}
+	return nil, unsupported(c)
 }
 
 // Local implements flavor.Opener.

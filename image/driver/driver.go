@@ -107,3 +107,10 @@ type BaseChecker interface {
 type Puller interface {
 	PullConfig(ctx context.Context, repository string) ([]byte, error)
 }
+
+// Finder is a builder that can look an image up.
+type Finder interface {
+	// Find returns the digest that ref, an image's name with a tag or a digest, stands for now, and whether there is such
+	// an image. repository is the one that images are pushed to: what is on the same registry is reached as it is.
+	Find(ctx context.Context, ref, repository string) (digest string, found bool, err error)
+}

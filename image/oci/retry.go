@@ -2,6 +2,7 @@ package oci
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -101,8 +102,9 @@ func transient(err error) bool {
 		}
 		return false
 	}
+	var certificate *tls.CertificateVerificationError
 	var dns *net.DNSError
-	if badCertificate(err) || plainHTTP(err) || errors.As(err, &dns) && dns.IsNotFound {
+	if errors.As(err, &certificate) || plainHTTP(err) || errors.As(err, &dns) && dns.IsNotFound {
 		return false
 	}
 	var uerr *url.Error

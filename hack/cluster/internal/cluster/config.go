@@ -89,6 +89,7 @@ func (l layout) config(name string) string     { return l.path("config", name) }
 func (l layout) data(name string) string       { return l.path("data", name) }
 func (l layout) kubeconfig(name string) string { return l.path("config", name+".kubeconfig") }
 func (l layout) containerdSocket() string      { return l.path("data", "containerd.sock") }
+func (l layout) dockerSocket() string          { return l.path("data", "docker.sock") }
 
 // lasting are the directories that outlive the loss of all data: what is in them keeps the addresses and the keys the same.
 func lasting() []string { return []string{"bin", "pki", "config", "log"} }

@@ -59,6 +59,7 @@ func (c *Cluster) variables(f facts) []Variable {
 		{"PROA_TEST_MYSQL_PASSWORD", f.MySQLPassword},
 		{"PROA_TEST_MYSQL_DATABASE", databaseName},
 		{"PROA_TEST_MYSQL_CA", c.state.pki("ca.crt")},
+		{"PROA_TEST_DOCKER_HOST", "unix://" + c.state.dockerSocket()},
 		{"PROA_TEST_HOST", network.Host().String()},
 		{"PROA_CLUSTER_DIR", string(c.state)},
 	}

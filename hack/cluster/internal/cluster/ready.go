@@ -53,6 +53,25 @@ func (c *Cluster) containerdReady(ctx context.Context, _ facts) error {
 	return connection.Close()
 }
 
+func (c *Cluster) dockerReady(ctx context.Context, _ facts) error {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", c.state.dockerSocket())
+	}}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://docker/_ping", nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
+	}
+	return nil
+}
+
 func (c *Cluster) registryReady(ctx context.Context, f facts) error {
 	return c.registry(f).Ready(ctx)
 }

@@ -36,6 +36,7 @@ func Programs() []Program {
 		{"mariadb-install-db", "mariadb-server-core"},
 		{"node", "nodejs"},
 		{"npm", "npm"},
+		{"dockerd", "docker.io"},
 	}
 }
 

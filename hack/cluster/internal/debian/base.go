@@ -40,6 +40,9 @@ func (a *Apt) newRoot(ctx context.Context, work string, packages, optional []str
 		return "", fmt.Errorf("making the root of the image: %w", err)
 	}
 	for _, path := range archives {
+		if name := packageName(path); dispensable(name) && !slices.Contains(packages, name) {
+			continue
+		}
 		if err := unpack(ctx, path, root); err != nil {
 			return "", fmt.Errorf("unpacking the image: %w", err)
 		}
@@ -72,12 +75,18 @@ func (a *Apt) download(ctx context.Context, work string, packages, optional []st
 	return filepath.Glob(filepath.Join(archives, "*.deb"))
 }
 
-// unpack lays a package's files into the root. Packages of use only to install others are left out.
+func packageName(archive string) string {
+	name, _, _ := strings.Cut(filepath.Base(archive), "_")
+	return name
+}
+
+// dispensable says that a package is of use only to install others.
+func dispensable(name string) bool {
+	return slices.Contains([]string{"perl-base", "debconf", "dpkg", "tar", "mawk"}, name)
+}
+
+// unpack lays a package's files into the root.
 func unpack(ctx context.Context, path, root string) error {
-	name, _, _ := strings.Cut(filepath.Base(path), "_")
-	if slices.Contains([]string{"perl-base", "debconf", "dpkg", "tar", "mawk"}, name) {
-		return nil
-	}
 	const script = `dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink`
 	return quiet(ctx, "bash", "-o", "pipefail", "-c", script, "unpack", path, root)
 }
@@ -110,10 +119,12 @@ func finish(root string) error {
 		return err
 	}
 	files := map[string]string{
-		"etc/passwd":                        "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+		"etc/passwd": "root:x:0:0:root:/root:/bin/bash\n_apt:x:42:65534::/nonexistent:/usr/sbin/nologin\n" +
+			"nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
 		"etc/group":                         "root:x:0:\nnogroup:x:65534:\n",
 		"etc/nsswitch.conf":                 "passwd: files\ngroup: files\nhosts: files dns\nservices: files\n",
 		"etc/ssl/certs/ca-certificates.crt": string(certificates),
+		"var/lib/dpkg/status":               "", // as if nothing were installed: what is needed is there all the same
 	}
 	for name, content := range files {
 		path := filepath.Join(root, name)

@@ -17,15 +17,16 @@ type Base struct {
 }
 
 // pythonPackages are the whole standard library; Python 3.12 and later have no distutils. The libraries among the base packages are
-// what the wheels of numpy and its like expect of a system.
+// what the wheels of numpy and its like expect of a system. A Dockerfile that goes on from here uses pip and apt, which the
+// official images have.
 func pythonPackages() (packages, optional []string) {
-	return []string{"python3"}, []string{"python3-distutils"}
+	return []string{"python3", "python3-pip", "apt", "dpkg", "tar", "diffutils"}, []string{"python3-distutils"}
 }
 
 // BaseRecipe is a text that changes when the Python image does.
 func BaseRecipe() string {
 	packages, optional := pythonPackages()
-	return recipe("recipe 1", append(append(basePackages(), packages...), optional...)...)
+	return recipe("recipe 3", append(append(basePackages(), packages...), optional...)...)
 }
 
 // NewBase makes the root of the Python base image in the directory work, which must be empty.

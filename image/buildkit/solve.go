@@ -1,0 +1,164 @@
+package buildkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/auth/authprovider"
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	"github.com/moby/buildkit/util/entitlements"
+	"github.com/tonistiigi/fsutil"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/proa-ml/proa/image/driver"
+)
+
+// solve lets BuildKit build the recipe.
+func (b *Builder) solve(ctx context.Context, conn Connection, rec *recipe, ref string, keys Keys, p driver.Progress) error {
+	temp, err := os.MkdirTemp("", "proa-dockerfile-")
+	if err != nil {
+		return fmt.Errorf("making a folder for the Dockerfile: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(temp) }()
+	if err := os.WriteFile(filepath.Join(temp, "Dockerfile"), []byte(rec.dockerfile), 0o600); err != nil {
+		return fmt.Errorf("writing the Dockerfile: %w", err)
+	}
+	written, err := fsutil.NewFS(temp)
+	if err != nil {
+		return fmt.Errorf("opening the Dockerfile's folder: %w", err)
+	}
+	files := rec.context
+	if files == nil {
+		empty, err := os.MkdirTemp(temp, "context-")
+		if err != nil {
+			return fmt.Errorf("making an empty build context: %w", err)
+		}
+		if files, err = fsutil.NewFS(empty); err != nil {
+			return fmt.Errorf("opening an empty build context: %w", err)
+		}
+	}
+	options := client.SolveOpt{
+		Frontend: "dockerfile.v0", FrontendAttrs: rec.attributes(),
+		LocalMounts: map[string]fsutil.FS{"context": files, "dockerfile": written},
+		Session: []session.Attachable{
+			secretsprovider.FromMap(b.index.secrets(rec.secrets)), authprovider.NewDockerAuthProvider(keys.provider()),
+		},
+		Exports: []client.ExportEntry{conn.Export(ref)},
+	}
+	if rec.options.Network == "host" {
+		options.AllowedEntitlements = []string{entitlements.EntitlementNetworkHost.String()}
+	}
+	return b.follow(ctx, conn.Client(), options, p)
+}
+
+// follow runs a build, telling of its course, and explains its failure with what the command printed last.
+func (b *Builder) follow(ctx context.Context, c *client.Client, options client.SolveOpt, p driver.Progress) error {
+	p.Phase("building the Dockerfile")
+	course := course{p: p, log: b.log.Debug, told: map[string]bool{}, tails: map[string]*tail{}}
+	news := make(chan *client.SolveStatus)
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		_, err := c.Solve(gctx, nil, options, news)
+		return err
+	})
+	g.Go(func() error {
+		for status := range news {
+			course.take(status)
+		}
+		return nil
+	})
+	err := g.Wait()
+	if err == nil || ctx.Err() != nil {
+		return errors.Join(err, ctx.Err())
+	}
+	return course.explain(err)
+}
+
+// course is what is known of a running build.
+type course struct {
+	p      driver.Progress
+	log    func(msg string, args ...any)
+	told   map[string]bool
+	tails  map[string]*tail
+	failed string
+	name   string
+}
+
+// take takes news in. BuildKit repeats itself, so each instruction is told of once.
+func (c *course) take(s *client.SolveStatus) {
+	for _, v := range s.Vertexes {
+		id := v.Digest.String()
+		internal := strings.HasPrefix(v.Name, "[internal]")
+		if v.Started != nil && !internal && !c.told[id] {
+			c.told[id] = true
+			c.p.Detail(firstLine(v.Name))
+		}
+		if v.Error != "" && c.failed == "" {
+			c.failed, c.name = id, v.Name
+		}
+	}
+	for _, l := range s.Logs {
+		id := l.Vertex.String()
+		if c.tails[id] == nil {
+			c.tails[id] = &tail{}
+		}
+		c.tails[id].add(l.Data)
+		c.log("build output", "text", string(l.Data))
+	}
+}
+
+// explain says which instruction failed and what it printed last.
+func (c *course) explain(err error) error {
+	if c.failed == "" {
+		return invalid(err, "the Dockerfile can't be built")
+	}
+	if strings.Contains(err.Error(), plainHTTP) {
+		return invalid(nil, "the Dockerfile can't be built: %s failed: %s: %s", firstLine(c.name), err, plainHTTPHint)
+	}
+	if t := c.tails[c.failed]; t != nil && t.text() != "" {
+		return invalid(nil, "the Dockerfile can't be built: %s failed: %s\n%s", firstLine(c.name), err, t.text())
+	}
+	return invalid(err, "the Dockerfile can't be built: %s failed", firstLine(c.name))
+}
+
+const (
+	plainHTTP     = "HTTP response to HTTPS client"
+	plainHTTPHint = `the engine takes the registry for one that speaks HTTPS: add "http://<host>:<port>" to insecure-registries in its daemon.json`
+)
+
+func firstLine(text string) string {
+	first, _, more := strings.Cut(text, "\n")
+	if more {
+		first += " …"
+	}
+	return first
+}
+
+// tail keeps the end of a text.
+type tail struct{ kept []byte }
+
+const (
+	tailBytes = 4 << 10
+	tailLines = 20
+)
+
+func (t *tail) add(data []byte) {
+	t.kept = append(t.kept, data...)
+	if extra := len(t.kept) - tailBytes; extra > 0 {
+		t.kept = append([]byte(nil), t.kept[extra:]...)
+	}
+}
+
+func (t *tail) text() string {
+	lines := strings.Split(strings.TrimSpace(string(t.kept)), "\n")
+	if extra := len(lines) - tailLines; extra > 0 {
+		lines = lines[extra:]
+	}
+	return strings.Join(lines, "\n")
+}
