@@ -69,9 +69,10 @@ func scripts(t *testing.T, folder string) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"stack":   stack,
-			"waitfor": waitFor,
-			"service": service,
+			"stack":     stack,
+			"namespace": namespace,
+			"waitfor":   waitFor,
+			"service":   service,
 		},
 	}
 }
@@ -114,7 +115,14 @@ func stack(ts *testscript.TestScript, neg bool, args []string) {
 	} {
 		ts.Check(ts.Exec("proa", command...))
 	}
-	ts.Defer(func() { _ = ts.Exec("kubectl", "delete", "namespace", id, "--wait=false", "--ignore-not-found") })
+	namespace(ts, false, nil)
+}
+
+// namespace removes the script's own namespace in the end.
+func namespace(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Defer(func() {
+		_ = ts.Exec("kubectl", "delete", "namespace", ts.Getenv("ID"), "--wait=false", "--ignore-not-found")
+	})
 }
 
 // waitFor runs a command again and again until it succeeds.
