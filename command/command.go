@@ -115,7 +115,7 @@ func streams() kit.Streams {
 	return kit.Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTerminal: terminal(os.Stdin), OutTerminal: terminal(os.Stdout), ErrTerminal: terminal(os.Stderr),
-		Hide: hide, Size: size,
+		Hide: hide, Size: size, Page: page,
 	}
 }
 

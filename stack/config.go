@@ -146,11 +146,14 @@ func (c *Config) DeleteComponent(kind Kind, name string) error {
 }
 
 // Users names the stacks that use a component.
-func (c *Config) Users(kind Kind, name string) []string {
-	var users []string
-	for _, s := range c.Stacks() {
-		if s.Components[kind] == name {
-			users = append(users, s.Name)
+func (c *Config) Users(kind Kind, name string) []string { return c.Usage(kind)[name] }
+
+// Usage says of each component of a kind which stacks use it, by name.
+func (c *Config) Usage(kind Kind) map[string][]string {
+	users := map[string][]string{}
+	for _, name := range sorted(c.stacks) {
+		if component := c.stacks[name].Components[kind]; component != "" {
+			users[component] = append(users[component], name)
 		}
 	}
 	return users

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -124,6 +125,23 @@ func TestRepositoryKeepsComments(t *testing.T) {
 		if diff := cmp.Diff(want, string(got)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", before, diff)
 		}
+	}
+}
+
+func TestRepositoryOfANewerVersionStays(t *testing.T) {
+	r := Repository{Root: t.TempDir()}
+	if _, err := InitRepository(r.Root); err != nil {
+		t.Fatal(err)
+	}
+	const newer = "apiVersion: proa/v2\nactive: [a, b]\n"
+	if err := os.WriteFile(r.path(), []byte(newer), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SetActive("b"); err == nil || !strings.Contains(err.Error(), "a newer proa wrote this file") {
+		t.Errorf("got %v", err)
+	}
+	if got, err := os.ReadFile(r.path()); err != nil || string(got) != newer {
+		t.Errorf("the file is changed: %v\n%s", err, got)
 	}
 }
 

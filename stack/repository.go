@@ -58,8 +58,11 @@ func (r Repository) Active() (string, error) {
 	return active, err
 }
 
-// SetActive makes a stack the repository's active one. Comments in its file stay.
+// SetActive makes a stack the repository's active one. Comments in its file stay; a file that can't be read is not replaced.
 func (r Repository) SetActive(name string) error {
+	if _, err := r.Active(); err != nil {
+		return err
+	}
 	old, err := os.ReadFile(r.path())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Mistake("check the file's owner and mode", "reading the repository's config: %v", err)

@@ -46,8 +46,11 @@ func onTerminal(t *testing.T, home string, args ...string) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}); err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.CommandContext(t.Context(), "proa", args...)
-	cmd.Env = append(os.Environ(), "HOME="+home, "PROA_CONFIG_DIR=", "XDG_CONFIG_HOME=", "PAGER=", "LESS=")
+	cmd.Env = append(os.Environ(), "HOME="+home, "PROA_CONFIG_DIR=", "XDG_CONFIG_HOME=", "TERM=xterm", `PROA_PAGER=sed 's/^/page: /'`)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
@@ -142,6 +145,39 @@ func TestInterruptInAPrompt(t *testing.T) {
 		}
 		if settings.Lflag&unix.ECHO == 0 {
 			t.Errorf("at %q: the terminal is left without an echo", question)
+		}
+	}
+}
+
+// TestLongListsArePaged has a list that fits the terminal, and one that doesn't; a pipe never gets a pager.
+func TestLongListsArePaged(t *testing.T) {
+	home := t.TempDir()
+	file := filepath.Join(home, ".config/proa/stacks.yaml")
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		stores int
+		paged  bool
+	}{{20, false}, {1000, true}} {
+		var text strings.Builder
+		text.WriteString("components:\n  artifact-store:\n")
+		for i := range c.stores {
+			fmt.Fprintf(&text, "    store%d: {flavor: s3, attributes: {path: s3://bucket/%d}}\n", i, i)
+		}
+		if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := onTerminal(t, home, "artifact-store", "list")
+		code, screen := p.exit()
+		last := fmt.Sprintf("store%d ", c.stores-1)
+		if code != 0 || !strings.Contains(screen, last) || strings.Contains(screen, "page: ") != c.paged {
+			t.Errorf("%d stores: code %d, paged: want %v:\n%.500s", c.stores, code, c.paged, screen)
+		}
+		cmd := exec.CommandContext(t.Context(), "proa", "artifact-store", "list")
+		cmd.Env = append(os.Environ(), "HOME="+home, "PROA_CONFIG_DIR=", "XDG_CONFIG_HOME=", "TERM=xterm", "PROA_PAGER=false")
+		if out, err := cmd.Output(); err != nil || !strings.Contains(string(out), last) {
+			t.Errorf("%d stores through a pipe: %v", c.stores, err)
 		}
 	}
 }

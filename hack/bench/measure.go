@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -104,6 +105,32 @@ func (m *measurement) commandLine(ctx context.Context) error {
 		}
 	}
 	m.rows = append(m.rows, seconds("cli/stack_list", value, baseline, "`kubectl version --client`", "≤ 50 ms"))
+	return m.longList(ctx, value)
+}
+
+// longList lists 1,000 components, beside the stacks of a user who has one.
+func (m *measurement) longList(ctx context.Context, stackList float64) error {
+	var file strings.Builder
+	file.WriteString("apiVersion: proa/v1\nactive: default\ncomponents:\n  artifact-store:\n")
+	for i := range 1000 {
+		fmt.Fprintf(&file, "    store%04d:\n      flavor: s3\n      attributes:\n        path: s3://bucket/%d\n        endpoint: https://s3.example.com\n        key: key\n        secret: secret\n", i, i)
+	}
+	dir, err := os.MkdirTemp("", "proa-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.WriteFile(filepath.Join(dir, "stacks.yaml"), []byte(file.String()), 0o600); err != nil {
+		return err
+	}
+	list := func() (time.Duration, error) {
+		return m.proa.with("PROA_CONFIG_DIR="+dir).wall(ctx, "proa", "artifact-store", "list")
+	}
+	value, err := m.median(20, list)
+	if err != nil {
+		return err
+	}
+	m.rows = append(m.rows, seconds("cli/list_1000", value, stackList, "`proa stack list`", "≤ 150 ms"))
 	return nil
 }
 

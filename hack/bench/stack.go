@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -74,6 +75,13 @@ func (p *proa) output(ctx context.Context, name string, args ...string) ([]byte,
 
 // firstTwo names a command in an error without its flags, which may hold secrets.
 func firstTwo(args []string) string { return strings.Join(args[:min(2, len(args))], " ") }
+
+// with is the same program with another environment.
+func (p *proa) with(env ...string) *proa {
+	other := *p
+	other.env = append(slices.Clone(p.env), env...)
+	return &other
+}
 
 // wall runs a command and returns how long it took.
 func (p *proa) wall(ctx context.Context, name string, args ...string) (time.Duration, error) {

@@ -22,8 +22,8 @@ type shown struct {
 	Stacks     []string          `json:"stacks"`
 }
 
-func (n noun) show(config *stack.Config, active kit.Active, c stack.Component) shown {
-	users := config.Users(c.Kind, c.Name)
+// show describes a component; users are the stacks that use it.
+func (n noun) show(active kit.Active, c stack.Component, users []string) shown {
 	if users == nil {
 		users = []string{}
 	}
@@ -46,8 +46,9 @@ func (n noun) listCommand() *cobra.Command {
 			n.WarnOf(config, config.Components(n.kind)...)
 			all := []shown{}
 			table := output.Table{Header: []string{"ACTIVE", "NAME", "FLAVOR", "ATTRIBUTES"}}
+			usage := config.Usage(n.kind)
 			for _, c := range config.Components(n.kind) {
-				s := n.show(config, active, c)
+				s := n.show(active, c, usage[c.Name])
 				all = append(all, s)
 				table.Rows = append(table.Rows, []string{mark(s.Active), s.Name, s.Flavor, kit.Pairs(s.Attributes)})
 				table.Names = append(table.Names, s.Name)
@@ -81,7 +82,7 @@ func (n noun) describeCommand() *cobra.Command {
 				return err
 			}
 			n.WarnOf(config, c)
-			s := n.show(config, active, c)
+			s := n.show(active, c, config.Users(c.Kind, c.Name))
 			return output.Print(n.Streams, format, s, describe(s))
 		},
 	}

@@ -27,6 +27,8 @@ type Streams struct {
 	Hide func() (show func(), err error)
 	// Size is the terminal's size; nil means unbounded.
 	Size func() (columns, rows int)
+	// Page shows a text page by page, and reports whether it did; nil means that it can't.
+	Page func(text string) bool
 }
 
 // Kit is what commands are made with.

@@ -79,11 +79,18 @@ func Print(streams kit.Streams, format Format, value any, table Table) error {
 	case "name":
 		return printNames(streams.Out, table.names())
 	}
-	width := 0
-	if format != "wide" && streams.OutTerminal && streams.Size != nil {
-		width, _ = streams.Size()
+	width, height := 0, 0
+	if streams.OutTerminal && streams.Size != nil {
+		width, height = streams.Size()
 	}
-	_, err := io.WriteString(streams.Out, table.Render(width))
+	if format == "wide" {
+		width = 0
+	}
+	text := table.Render(width)
+	if height > 0 && strings.Count(text, "\n") >= height && streams.Page != nil && streams.Page(text) {
+		return nil
+	}
+	_, err := io.WriteString(streams.Out, text)
 	return err
 }
 
