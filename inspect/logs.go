@@ -46,30 +46,51 @@ func LogOf(ctx context.Context, m driver.Reader, run, stepName string) (Attempt,
 	return Attempt{}, nil
 }
 
-// CopyLog writes an attempt's log to w: the whole of it, or, while it is growing, what is stored so far (see
+// CopyLog writes an attempt's log to w: the whole of it or, while it is growing, what is stored so far (see
 // step.LogKey). An attempt that wrote nothing has an empty log.
 func CopyLog(ctx context.Context, objects Objects, a Attempt, w io.Writer) error {
+	_, err := CopyLogFrom(ctx, objects, a, 0, w)
+	return err
+}
+
+// CopyLogFrom writes an attempt's log to w from an offset on, and returns the offset behind what it wrote. Of a growing log
+// it reads only the parts that are new.
+func CopyLogFrom(ctx context.Context, objects Objects, a Attempt, from int64, w io.Writer) (int64, error) {
 	if a.Name == "" {
-		return nil
+		return from, nil
 	}
 	whole := step.LogKey(a.Run, a.Name)
-	found, err := copyObject(ctx, objects, whole, w)
-	if found || err != nil {
-		return err
+	rest := &skipper{to: w, skip: from}
+	if found, err := copyObject(ctx, objects, whole, rest); found || err != nil {
+		return from + rest.written, err
 	}
-	for n := 0; ; n++ {
-		found, err := copyObject(ctx, objects, step.LogPartKey(a.Run, a.Name, n), w)
-		if err != nil {
-			return err
+	first := int(from / step.LogPartSize)
+	rest.skip = from - int64(first)*step.LogPartSize
+	for n := first; ; n++ {
+		found, err := copyObject(ctx, objects, step.LogPartKey(a.Run, a.Name, n), rest)
+		if err != nil || !found && n > first {
+			return from + rest.written, err
 		}
-		if !found && n > 0 {
-			return nil
-		}
-		if !found {
-			_, err := copyObject(ctx, objects, whole, w)
-			return err
+		if !found { // it may have become whole just now
+			rest.skip = from
+			_, err := copyObject(ctx, objects, whole, rest)
+			return from + rest.written, err
 		}
 	}
+}
+
+// skipper drops the first bytes that are written to it.
+type skipper struct {
+	to            io.Writer
+	skip, written int64
+}
+
+func (s *skipper) Write(p []byte) (int, error) {
+	drop := min(s.skip, int64(len(p)))
+	s.skip -= drop
+	n, err := s.to.Write(p[drop:])
+	s.written += int64(n)
+	return int(drop) + n, err
 }
 
 func copyObject(ctx context.Context, objects Objects, key string, w io.Writer) (found bool, err error) {

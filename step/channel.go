@@ -109,3 +109,7 @@ const CodeFolder = "app"
 func RunPrefix(run string) string { return "runs/" + run + "/" }
 
 func attemptKey(run, attempt string) string { return RunPrefix(run) + "attempts/" + attempt + "/" }
+
+// LogTimesKey is where the times of an attempt's log are: a line for each moment at which something was written, with the
+// offset in the log and the time in milliseconds since 1970. Moments that are close together are one.
+func LogTimesKey(run, attempt string) string { return LogKey(run, attempt) + ".times" }

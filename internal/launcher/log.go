@@ -26,6 +26,8 @@ type output struct {
 	file *os.File
 	size int64
 	err  error // why the file has no more than size bytes
+	// times are those of what the file holds.
+	times times
 
 	parts      int // that were stored
 	stop, done chan struct{}
@@ -63,6 +65,7 @@ func (o *output) keep(p []byte) {
 		o.err = fmt.Errorf("it is longer than %d bytes", maxLog)
 		return
 	}
+	o.times.note(o.size, o.l.Now())
 	n, err := o.file.Write(p)
 	o.size += int64(n)
 	o.err = err
@@ -91,7 +94,10 @@ func (o *output) flush(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			stored = o.flushParts(ctx, stored)
+			if now := o.flushParts(ctx, stored); now > stored {
+				stored = now
+				o.storeTimes(ctx)
+			}
 		}
 	}
 }
@@ -129,6 +135,7 @@ func (o *output) store(ctx context.Context) (string, error) {
 	if o.size == 0 {
 		return "", nil
 	}
+	o.storeTimes(ctx)
 	key := step.LogKey(o.l.runID, o.l.attemptName)
 	err := o.l.persist(ctx, func() error {
 		return o.l.store.PutStream(ctx, key, io.NewSectionReader(o.file, 0, o.size))
