@@ -35,6 +35,8 @@ func (m *measurement) all(ctx context.Context) ([]row, error) {
 		do   func(context.Context) error
 	}{
 		{"command line", m.commandLine},
+		{"typing", m.typed},
+		{"many runs", m.recorded},
 		{"digits, local", m.digitsLocal},
 		{"images", m.images},
 		{"chain of 10", m.chain},
