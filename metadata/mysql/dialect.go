@@ -121,7 +121,11 @@ func hasNumber(err error, numbers ...uint16) bool {
 func explain(cfg Config, err error) error {
 	switch {
 	case hasNumber(err, errAccessDenied, errPasswordExpired):
-		return fmt.Errorf("the server at %s refuses the user %q: check the metadata store's username and password: %w", cfg.Address(), cfg.Username, err)
+		check := "username and password"
+		if len(cfg.Cert) == 0 {
+			check += " (and ssl_cert, if the user has to show a certificate)"
+		}
+		return fmt.Errorf("the server at %s refuses the user %q: check the metadata store's %s: %w", cfg.Address(), cfg.Username, check, err)
 	case hasNumber(err, errDatabaseDenied, errCommandDenied):
 		return fmt.Errorf("the user %q may not use or make the database %s at %s; an administrator can type: CREATE DATABASE IF NOT EXISTS %s CHARACTER SET utf8mb4; GRANT ALL ON %s.* TO the user: %w",
 			cfg.Username, quote(cfg.Database), cfg.Address(), quote(cfg.Database), quote(cfg.Database), err)
@@ -129,6 +133,8 @@ func explain(cfg Config, err error) error {
 		return fmt.Errorf("the server at %s takes no connections from this machine: %w", cfg.Address(), err)
 	case hasNumber(err, errPacketTooBig), errors.Is(err, mysql.ErrPktTooLarge):
 		return fmt.Errorf("a document is too big for the server at %s: raise its max_allowed_packet: %w", cfg.Address(), err)
+	case isRefusal(err):
+		return fmt.Errorf("the server at %s refuses the client's certificate: check the metadata store's ssl_cert: %w", cfg.Address(), err)
 	case isCertificate(err):
 		return fmt.Errorf("the certificate of the server at %s is not trusted: check the metadata store's TLS attributes: %w", cfg.Address(), err)
 	case errors.Is(err, driver.ErrUnavailable):
@@ -139,15 +145,24 @@ func explain(cfg Config, err error) error {
 	return err
 }
 
+// isRefusal reports whether the server has ended the handshake of TLS because of the client's certificate.
+func isRefusal(err error) bool {
+	var refusal *net.OpError
+	return errors.As(err, &refusal) && refusal.Op == "remote error" && strings.Contains(refusal.Error(), "certificate")
+}
+
 func isCertificate(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var unknown x509.UnknownAuthorityError
 	return errors.As(err, &certificate) || errors.As(err, &unknown) || errors.Is(err, mysql.ErrNoTLS)
 }
 
+// lostWhileConnecting is what the database driver says of a connection that is lost before it is made; it has no name for it.
+const lostWhileConnecting = "bad connection"
+
 func isUnavailable(err error) bool {
 	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, sqldriver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) ||
+	return err.Error() == lostWhileConnecting || errors.As(err, &network) || errors.Is(err, sqldriver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		hasNumber(err, errTooManyConnections, errShutdown, errUserConnections, errLockTimeout, errDeadlock, errUserLimit,
 			errReadOnly, errTransactionReadOnly, errQueryInterrupted)

@@ -3,6 +3,7 @@ package mysql
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -178,7 +179,7 @@ func ensureDatabase(ctx context.Context, cfg Config, settings *mysql.Config) err
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	return explain(cfg, err)
+	return explain(cfg, hearRefusal(ctx, settings, err))
 }
 
 func ping(ctx context.Context, settings *mysql.Config) error {
@@ -188,6 +189,20 @@ func ping(ctx context.Context, settings *mysql.Config) error {
 	}
 	defer db.Close() // nothing was written
 	return db.PingContext(ctx)
+}
+
+// hearRefusal finds out whether a server that ended the connection did so because of the client's certificate. In TLS 1.3 it
+// says so after the handshake, when the database driver doesn't listen; before, it did within.
+func hearRefusal(ctx context.Context, settings *mysql.Config, err error) error {
+	if settings.TLS == nil || len(settings.TLS.Certificates) == 0 || !isUnavailable(err) {
+		return err
+	}
+	older := settings.Clone()
+	older.TLS.MaxVersion = tls.VersionTLS12
+	if refusal := ping(ctx, older); isRefusal(refusal) {
+		return refusal
+	}
+	return err
 }
 
 func createDatabase(ctx context.Context, cfg Config, settings *mysql.Config) error {

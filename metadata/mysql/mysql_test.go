@@ -148,7 +148,14 @@ func TestOwnServer(t *testing.T) {
 			t.Errorf("opening a database that the user may not make: got %v", err)
 		}
 	})
+	t.Run("odd password", func(t *testing.T) {
+		config := s.config()
+		config.Username, config.Password = "odd", oddPassword
+		open(t, fresh(t, config))
+	})
 	t.Run("tls", func(t *testing.T) { testTLS(t, s, authority) })
+	t.Run("full verification", func(t *testing.T) { testFullVerification(t, s, authority) })
+	t.Run("client's certificate", func(t *testing.T) { testClientCertificate(t, s, authority) })
 	t.Run("killed and started", func(t *testing.T) { testKilled(t, s) })
 }
 

@@ -22,6 +22,11 @@ import (
 const (
 	user     = "proa"
 	password = "s3cret p@ss:word/?#"
+
+	// oddPassword is one that has to be quoted wherever it is written; the user "odd" has it. The user "certified" has to show
+	// a certificate.
+	oddPassword = "a'b\"c\nd%s\\é"
+	oddInSQL    = `a''b"c\nd%s\\é`
 )
 
 // server is a MariaDB of this test's own, in a temporary folder.
@@ -54,7 +59,10 @@ func startServer(t *testing.T, extra ...string) *server {
 		t.Fatalf("mariadb-install-db: %v\n%s", err, out)
 	}
 	setup := fmt.Sprintf("CREATE USER IF NOT EXISTS '%s'@'%%' IDENTIFIED BY '%s';\nGRANT ALL ON *.* TO '%s'@'%%';\n"+
-		"CREATE USER IF NOT EXISTS 'poor'@'%%' IDENTIFIED BY 'poor';\n", user, password, user)
+		"CREATE USER IF NOT EXISTS 'poor'@'%%' IDENTIFIED BY 'poor';\n"+
+		"CREATE USER IF NOT EXISTS 'odd'@'%%' IDENTIFIED BY '%s';\nGRANT ALL ON *.* TO 'odd'@'%%';\n"+
+		"CREATE USER IF NOT EXISTS 'certified'@'%%' IDENTIFIED BY '%s' REQUIRE X509;\nGRANT ALL ON *.* TO 'certified'@'%%';\n",
+		user, password, user, oddInSQL, password)
 	if err := os.WriteFile(filepath.Join(dir, "init.sql"), []byte(setup), 0o644); err != nil { //nolint:gosec // the server may be another user
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package mysql_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,8 +10,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,16 +62,23 @@ func (a *authority) sign(t *testing.T, template *x509.Certificate) ([]byte, *ecd
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), key
 }
 
+// pair makes a certificate for a host, or for a client of that name, and its key, as PEM.
+func (a *authority) pair(t *testing.T, name string) (certificate, key []byte) {
+	t.Helper()
+	certificate, private := a.sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}})
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certificate, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
 // serverArguments makes a certificate for a host, and the arguments that have the server use it.
 func (a *authority) serverArguments(t *testing.T, host string) []string {
 	t.Helper()
 	dir := t.TempDir()
-	cert, key := a.sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}})
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := map[string][]byte{"ca": a.pem, "cert": cert, "key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})}
+	cert, key := a.pair(t, host)
+	files := map[string][]byte{"ca": a.pem, "cert": cert, "key": key}
 	var arguments []string
 	for name, content := range files {
 		path := filepath.Join(dir, name+".pem")
@@ -111,4 +122,58 @@ func testTLS(t *testing.T, s *server, a *authority) {
 			}
 		})
 	}
+}
+
+// testFullVerification reaches the server by the name in its certificate.
+func testFullVerification(t *testing.T, s *server, a *authority) {
+	config := fresh(t, s.config())
+	address := config.Address()
+	var dialled atomic.Int32
+	opts := &mysql.Options{Dial: func(ctx context.Context) (net.Conn, error) {
+		dialled.Add(1)
+		return new(net.Dialer).DialContext(ctx, "tcp", address)
+	}}
+	config.CA = a.pem
+	for host, works := range map[string]bool{"db.example": true, "other.example": false} {
+		config.Host = host
+		store, err := mysql.Open(t.Context(), config, opts)
+		if works != (err == nil) || errors.Is(err, driver.ErrUnavailable) {
+			t.Errorf("%s: got %v, want success %v", host, err, works)
+		}
+		if err == nil {
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if dialled.Load() < 3 { // to look for the database, and then for work; and once in vain
+		t.Errorf("the dialer was used %d times", dialled.Load())
+	}
+}
+
+// testClientCertificate uses a user whom the server lets in with a certificate only.
+func testClientCertificate(t *testing.T, s *server, a *authority) {
+	config := fresh(t, s.config())
+	config.Username, config.CA, config.Verify = "certified", a.pem, mysql.VerifyCA
+	refused := func(t *testing.T, words string) {
+		t.Helper()
+		_, err := mysql.Open(t.Context(), config, nil)
+		if err == nil || errors.Is(err, driver.ErrUnavailable) || !strings.Contains(err.Error(), words) || strings.Contains(err.Error(), password) {
+			t.Errorf("got %v, want a refusal for good with %q", err, words)
+		}
+	}
+	t.Run("without", func(t *testing.T) { refused(t, "certificate") })
+	t.Run("of another authority", func(t *testing.T) {
+		config.Cert, config.Key = newAuthority(t).pair(t, "client")
+		refused(t, "certificate")
+	})
+	t.Run("with another one's key", func(t *testing.T) {
+		config.Cert, _ = a.pair(t, "client")
+		_, config.Key = a.pair(t, "client")
+		refused(t, "certificate and key")
+	})
+	t.Run("with", func(t *testing.T) {
+		config.Cert, config.Key = a.pair(t, "client")
+		open(t, config)
+	})
 }
