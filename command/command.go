@@ -82,18 +82,23 @@ func newKit(opts *Options) (*kit.Kit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("putting the program together: %w", err)
 	}
+	profiles := stack.Profiles{Dir: configDir}
+	profile := kit.ActiveProfile(profiles, dir)
+	var made *kit.Kit
 	builtIn := standard.Opener{
-		Catalogue: catalogue, DataDir: dataDir, Env: os.Getenv, Environ: os.Environ(), Now: time.Now, Rand: rand.Reader,
+		Catalogue: catalogue, DataDir: kit.ProfileData(dataDir, profile.Name), Env: os.Getenv, Environ: os.Environ(), Now: time.Now, Rand: rand.Reader,
 		CacheDir: func() (string, error) { return kit.CacheDir(os.Getenv) },
+	}
+	streams := streams()
+	if streams.InTerminal {
+		builtIn.Ask = func(ctx context.Context, anew bool) (string, error) { return made.AskPassphrase(ctx, anew) }
 	}
 	var opener flavor.Opener = builtIn
 	if opts.Opener != nil {
 		opener = opts.Opener(builtIn)
 	}
-	profiles := stack.Profiles{Dir: configDir}
-	profile := kit.ActiveProfile(profiles, dir)
-	return &kit.Kit{
-		Streams: streams(),
+	made = &kit.Kit{
+		Streams: streams,
 		Env:     os.Getenv, Environ: os.Environ(), Now: time.Now, Rand: rand.Reader,
 		Dir: dir, Executable: executable, Version: cli.Version,
 		Profiles: profiles, Profile: profile,
@@ -107,7 +112,8 @@ func newKit(opts *Options) (*kit.Kit, error) {
 		Catalogue: catalogue,
 		Opener:    opener,
 		Exec:      syscall.Exec, TrustRoots: trustRoots,
-	}, nil
+	}
+	return made, nil
 }
 
 func streams() kit.Streams {

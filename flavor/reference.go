@@ -69,6 +69,15 @@ func (c Catalogue) uses(component stack.Component) []Use {
 	return all
 }
 
+// Keys returns what the keys of a secret stand for that an attribute names as a whole; none if it doesn't.
+func (c Catalogue) Keys(component stack.Component, use Use) map[string]string {
+	f, err := c.Find(component.Kind, component.Flavor)
+	if err != nil || use.Key != "" || f.attribute(use.Attribute) == nil {
+		return nil
+	}
+	return f.attribute(use.Attribute).Keys
+}
+
 // Missing returns what a secrets manager lacks of what is used.
 func Missing(ctx context.Context, m *secrets.Manager, uses []Use) ([]Use, error) {
 	_, missing, err := look(ctx, m, uses)
@@ -109,7 +118,7 @@ func (c Catalogue) Reveal(ctx context.Context, s stack.Resolved, manager func(co
 		return stack.Resolved{}, err
 	}
 	if len(missing) > 0 {
-		return stack.Resolved{}, lacking(s.Name, m.Name(), missing)
+		return stack.Resolved{}, Lacking(s.Name, m.Name(), missing)
 	}
 	revealed := stack.Resolved{Name: s.Name, Components: maps.Clone(s.Components)}
 	for _, use := range uses {
@@ -124,7 +133,8 @@ func (c Catalogue) Reveal(ctx context.Context, s stack.Resolved, manager func(co
 	return revealed, nil
 }
 
-func lacking(stackName, manager string, missing []Use) error {
+// Lacking is the error of a stack whose secrets manager lacks what its components refer to.
+func Lacking(stackName, manager string, missing []Use) error {
 	var list []string
 	for _, use := range missing {
 		list = append(list, use.String())

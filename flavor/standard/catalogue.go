@@ -41,7 +41,7 @@ func Catalogue(contexts Contexts) flavor.Catalogue {
 		sqliteMetadata(), mysqlMetadata(), kubernetesMetadata(contexts),
 		defaultRegistry(),
 		ociBuilder(), dockerBuilder(),
-		localSecrets(),
+		localSecrets(), kubernetesSecrets(contexts),
 	}
 }
 

@@ -36,7 +36,7 @@ type Opener struct {
 	// DataDir is where the built-in stack keeps its data; empty if there is no such place.
 	DataDir string
 	// Ask asks the user for the passphrase of the secrets, twice if it is a new one; nil means that nobody can be asked.
-	Ask func(anew bool) (string, error)
+	Ask func(ctx context.Context, anew bool) (string, error)
 	// CacheDir says where images keep what can be made again.
 	CacheDir func() (string, error)
 	Now      func() time.Time

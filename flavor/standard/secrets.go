@@ -3,10 +3,14 @@ package standard
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 
 	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/internal/kubeconfig"
 	"github.com/proa-ml/proa/secrets"
+	"github.com/proa-ml/proa/secrets/driver"
+	"github.com/proa-ml/proa/secrets/kubernetes"
 	"github.com/proa-ml/proa/secrets/local"
 	"github.com/proa-ml/proa/stack"
 )
@@ -31,15 +35,55 @@ func encryption(value string) error {
 	return errors.New("it must be none or passphrase")
 }
 
+func kubernetesSecrets(contexts Contexts) flavor.Flavor {
+	return flavor.Flavor{
+		Kind: stack.SecretsManager, Name: "kubernetes",
+		Meaning: "Secrets of a cluster's namespace, which whoever may read them there shares",
+		Attributes: []flavor.Attribute{
+			{Name: "kubernetes_context", Type: flavor.Text, Required: true, Meaning: "the kubeconfig context of the cluster", Example: "my-cluster"},
+			{Name: "kubernetes_namespace", Type: flavor.Text, Default: "proa", Meaning: "the namespace of the Secrets; it must exist", Example: "proa", Check: dnsLabel},
+		},
+		Verify: func(name string, s flavor.Settings) ([]string, error) {
+			_, err := contexts.find(stack.SecretsManager, name, s["kubernetes_context"])
+			return nil, err
+		},
+	}
+}
+
 // Secrets implements flavor.Opener.
 func (o Opener) Secrets(_ context.Context, s stack.Resolved) (*secrets.Manager, error) {
 	c, settings, err := o.plain(s, stack.SecretsManager)
 	if err != nil {
 		return nil, err
 	}
-	if c.Flavor != "local" {
+	var store driver.Store
+	switch c.Flavor {
+	case "local":
+		store, err = o.localSecrets(settings)
+	case "kubernetes":
+		store, err = o.kubernetesSecrets(settings)
+	default:
 		return nil, unsupported(c)
 	}
+	if err != nil {
+		return nil, err
+	}
+	return secrets.New(store, c.Name), nil
+}
+
+func (o Opener) kubernetesSecrets(settings flavor.Settings) (driver.Store, error) {
+	config, name, err := kubeconfig.Rest(kubeconfig.Files(o.Env), settings["kubernetes_context"])
+	if err != nil {
+		return nil, stack.Mistake("check KUBECONFIG with `kubectl config get-contexts`", "%v", err)
+	}
+	client, err := kubeconfig.Client(config)
+	if err != nil {
+		return nil, err
+	}
+	return kubernetes.New(kubernetes.Config{Client: client, Namespace: settings["kubernetes_namespace"], Where: fmt.Sprintf("the cluster of context %q", name)}), nil
+}
+
+func (o Opener) localSecrets(settings flavor.Settings) (driver.Store, error) {
 	path := settings["path"]
 	if path == "" {
 		if o.DataDir == "" {
@@ -51,8 +95,7 @@ func (o Opener) Secrets(_ context.Context, s stack.Resolved) (*secrets.Manager, 
 	if passphrase := o.Env(local.PassphraseEnv); passphrase != "" {
 		opts.Passphrase = &passphrase
 	}
-	store := local.New(local.Config{Path: path, Encryption: local.Encryption(settings["encryption"])}, opts)
-	return secrets.New(store, c.Name), nil
+	return local.New(local.Config{Path: path, Encryption: local.Encryption(settings["encryption"])}, opts), nil
 }
 
 // Reveal implements flavor.Opener.

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/json"
@@ -53,7 +54,7 @@ type content struct {
 	passphrase *string
 }
 
-func (s *Store) decode(data []byte) (content, error) {
+func (s *Store) decode(ctx context.Context, data []byte) (content, error) {
 	damaged := func(why string) error {
 		return stack.Mistake("put a copy of the file back, or move it away to start anew", "%s can't be read: %s", s.config.Path, why)
 	}
@@ -69,7 +70,7 @@ func (s *Store) decode(data []byte) (content, error) {
 		if !d.Sealed.sane() {
 			return content{}, damaged("the cost of its key is out of bounds")
 		}
-		passphrase, err := s.passphrase(false)
+		passphrase, err := s.passphrase(ctx, false)
 		if err != nil {
 			return content{}, err
 		}
@@ -88,8 +89,8 @@ func (s *Store) decode(data []byte) (content, error) {
 	return c, nil
 }
 
-func (s *Store) encode(c content) ([]byte, error) {
-	passphrase, err := s.sealWith(c)
+func (s *Store) encode(ctx context.Context, c content) ([]byte, error) {
+	passphrase, err := s.sealWith(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +113,7 @@ func (s *Store) encode(c content) ([]byte, error) {
 }
 
 // sealWith returns the passphrase to encrypt with; nil leaves the file plain.
-func (s *Store) sealWith(c content) (*string, error) {
+func (s *Store) sealWith(ctx context.Context, c content) (*string, error) {
 	switch {
 	case s.config.Encryption == None:
 		return nil, nil
@@ -121,19 +122,19 @@ func (s *Store) sealWith(c content) (*string, error) {
 	case s.config.Encryption == Kept:
 		return s.opts.Passphrase, nil
 	}
-	passphrase, err := s.passphrase(true)
+	passphrase, err := s.passphrase(ctx, true)
 	return &passphrase, err
 }
 
 // PassphraseEnv is the variable that users give the passphrase in.
 const PassphraseEnv = "PROA_SECRETS_PASSPHRASE"
 
-func (s *Store) passphrase(anew bool) (string, error) {
+func (s *Store) passphrase(ctx context.Context, anew bool) (string, error) {
 	switch {
 	case s.opts.Passphrase != nil:
 		return *s.opts.Passphrase, nil
 	case s.opts.Ask != nil:
-		return s.opts.Ask(anew)
+		return s.opts.Ask(ctx, anew)
 	}
 	return "", stack.Mistake("set "+PassphraseEnv, "the secrets in %s need a passphrase, and there is no terminal to ask for it", s.config.Path)
 }

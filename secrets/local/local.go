@@ -42,7 +42,7 @@ type Options struct {
 	// Passphrase is the one that is given, if one is; nil means that none is.
 	Passphrase *string
 	// Ask asks the user for the passphrase, twice if it is a new one; nil means that nobody can be asked.
-	Ask func(anew bool) (string, error)
+	Ask func(ctx context.Context, anew bool) (string, error)
 }
 
 // Store keeps secrets in a file.
@@ -58,8 +58,8 @@ var _ driver.Store = (*Store)(nil)
 func New(c Config, opts Options) *Store { return &Store{c, opts, usualCost()} }
 
 // Names implements driver.Store.
-func (s *Store) Names(context.Context) ([]string, error) {
-	content, err := s.read()
+func (s *Store) Names(ctx context.Context) ([]string, error) {
+	content, err := s.read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +67,8 @@ func (s *Store) Names(context.Context) ([]string, error) {
 }
 
 // Get implements driver.Store.
-func (s *Store) Get(_ context.Context, name string) (map[string]string, error) {
-	content, err := s.read()
+func (s *Store) Get(ctx context.Context, name string) (map[string]string, error) {
+	content, err := s.read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +80,8 @@ func (s *Store) Get(_ context.Context, name string) (map[string]string, error) {
 }
 
 // Create implements driver.Store.
-func (s *Store) Create(_ context.Context, name string, values map[string]string) error {
-	return s.change(func(all map[string]map[string]string) error {
+func (s *Store) Create(ctx context.Context, name string, values map[string]string) error {
+	return s.change(ctx, func(all map[string]map[string]string) error {
 		if _, taken := all[name]; taken {
 			return driver.ErrExists
 		}
@@ -91,8 +91,8 @@ func (s *Store) Create(_ context.Context, name string, values map[string]string)
 }
 
 // Update implements driver.Store.
-func (s *Store) Update(_ context.Context, name string, change func(map[string]string) error) error {
-	return s.change(func(all map[string]map[string]string) error {
+func (s *Store) Update(ctx context.Context, name string, change func(map[string]string) error) error {
+	return s.change(ctx, func(all map[string]map[string]string) error {
 		values, ok := all[name]
 		if !ok {
 			return driver.ErrNotFound
@@ -102,8 +102,8 @@ func (s *Store) Update(_ context.Context, name string, change func(map[string]st
 }
 
 // Delete implements driver.Store.
-func (s *Store) Delete(_ context.Context, name string) error {
-	return s.change(func(all map[string]map[string]string) error {
+func (s *Store) Delete(ctx context.Context, name string) error {
+	return s.change(ctx, func(all map[string]map[string]string) error {
 		if _, ok := all[name]; !ok {
 			return driver.ErrNotFound
 		}
@@ -113,7 +113,7 @@ func (s *Store) Delete(_ context.Context, name string) error {
 }
 
 // change reads the file, lets f change what it holds, and writes it, while other processes wait.
-func (s *Store) change(f func(all map[string]map[string]string) error) error {
+func (s *Store) change(ctx context.Context, f func(all map[string]map[string]string) error) error {
 	if err := os.MkdirAll(filepath.Dir(s.config.Path), 0o700); err != nil {
 		return fmt.Errorf("making the folder of the secrets: %w", err)
 	}
@@ -122,14 +122,14 @@ func (s *Store) change(f func(all map[string]map[string]string) error) error {
 		return fmt.Errorf("locking the secrets: %w", err)
 	}
 	defer unlock()
-	content, err := s.read()
+	content, err := s.read(ctx)
 	if err != nil {
 		return err
 	}
 	if err := f(content.secrets); err != nil {
 		return err
 	}
-	data, err := s.encode(content)
+	data, err := s.encode(ctx, content)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (s *Store) change(f func(all map[string]map[string]string) error) error {
 }
 
 // read reads the file; one that doesn't exist holds no secrets.
-func (s *Store) read() (content, error) {
+func (s *Store) read(ctx context.Context) (content, error) {
 	data, err := os.ReadFile(s.config.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return content{secrets: map[string]map[string]string{}}, nil
@@ -145,5 +145,5 @@ func (s *Store) read() (content, error) {
 	if err != nil {
 		return content{}, stack.Mistake("check the file's owner and mode", "reading the secrets: %v", err)
 	}
-	return s.decode(data)
+	return s.decode(ctx, data)
 }

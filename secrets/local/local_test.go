@@ -2,6 +2,7 @@ package local
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"os"
@@ -80,7 +81,7 @@ func TestEncryption(t *testing.T) {
 		}
 	}
 	asked := 0
-	s := open(Config{Path: path}, Options{Rand: rand.Reader, Ask: func(anew bool) (string, error) {
+	s := open(Config{Path: path}, Options{Rand: rand.Reader, Ask: func(_ context.Context, anew bool) (string, error) {
 		asked++
 		if anew {
 			return "", errors.New("it is not a new one")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/proa-ml/proa/artifact"
+	"github.com/proa-ml/proa/flavor"
 	imagedriver "github.com/proa-ml/proa/image/driver"
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
@@ -44,11 +45,14 @@ func Stack(ctx context.Context, k *kit.Kit, r stack.Resolved, only ...stack.Kind
 	checks := map[stack.Kind]func(context.Context, stack.Resolved) error{
 		stack.Orchestrator: n.checkOrchestrator, stack.ArtifactStore: n.checkArtifacts,
 		stack.MetadataStore: n.checkMetadata, stack.ContainerRegistry: n.checkRegistry,
-		stack.ImageBuilder: n.checkBuilder,
+		stack.ImageBuilder: n.checkBuilder, stack.SecretsManager: n.checkSecrets,
 	}
 	var all []Checked
 	if _, images := r.Components[stack.ContainerRegistry]; !images {
 		delete(checks, stack.ImageBuilder) // it has nothing to build here
+	}
+	if r.Components[stack.SecretsManager].BuiltIn && len(k.Catalogue.Uses(r)) == 0 {
+		delete(checks, stack.SecretsManager) // the stack has no use for it
 	}
 	for _, kind := range stack.Kinds() {
 		if c, ok := r.Components[kind]; ok && checks[kind] != nil && (len(only) == 0 || slices.Contains(only, kind)) {
@@ -131,6 +135,22 @@ func (n checker) checkRegistry(ctx context.Context, r stack.Resolved) error {
 		return checker.Check(ctx, repository)
 	}
 	return nil
+}
+
+// checkSecrets looks for what the components refer to.
+func (n checker) checkSecrets(ctx context.Context, r stack.Resolved) error {
+	manager, err := n.Opener.Secrets(ctx, r)
+	if err != nil {
+		return err
+	}
+	if _, err := manager.Names(ctx); err != nil {
+		return err
+	}
+	missing, err := flavor.Missing(ctx, manager, n.Catalogue.Uses(r))
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	return flavor.Lacking(r.Name, manager.Name(), missing)
 }
 
 // checkBuilder looks for the base image, as a run of the Python that is found here would want it.

@@ -46,6 +46,32 @@ func (k *Kit) AskSecret(ctx context.Context, question string) (string, error) {
 	return k.ask(ctx, question+" ")
 }
 
+// AskPassphrase asks for the passphrase of the secrets once, or twice if it is a new one, and remembers it.
+func (k *Kit) AskPassphrase(ctx context.Context, anew bool) (string, error) {
+	k.asking.Lock()
+	defer k.asking.Unlock()
+	if k.passphrase != nil {
+		return *k.passphrase, nil
+	}
+	passphrase, err := k.AskSecret(ctx, "Passphrase of the secrets:")
+	if err != nil {
+		return "", err
+	}
+	if anew {
+		again, err := k.AskSecret(ctx, "The same again:")
+		switch {
+		case err != nil:
+			return "", err
+		case again != passphrase:
+			return "", fault.New(fault.Usage, "", "the two passphrases are not the same: nothing was done")
+		case passphrase == "":
+			return "", fault.New(fault.Usage, "", "the passphrase is empty: nothing was done")
+		}
+	}
+	k.passphrase = &passphrase
+	return passphrase, nil
+}
+
 // ask reads an answer, until ctx ends. The standard input is left to the reader then: nothing else reads it any more.
 func (k *Kit) ask(ctx context.Context, prompt string) (string, error) {
 	_, _ = io.WriteString(k.Err, prompt)

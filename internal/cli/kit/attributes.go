@@ -79,11 +79,18 @@ func takesNext(flags *pflag.FlagSet, arg string) bool {
 // Expand replaces the value @PATH by the content of that file, and @- by the standard input, so that no secret has to
 // stand on a command line. @@ stands for one @.
 func (k *Kit) Expand(attributes map[string]string) error {
+	input := ""
 	for key, value := range attributes {
 		switch {
 		case strings.HasPrefix(value, "@@"):
 			attributes[key] = value[1:]
 		case strings.HasPrefix(value, "@"):
+			if value == "@-" {
+				if input != "" {
+					return fault.New(fault.Usage, "read one of them from a file: @FILE", "--%s and --%s can't both be the standard input", min(key, input), max(key, input))
+				}
+				input = key
+			}
 			content, err := k.content(value[1:])
 			if err != nil {
 				return fault.New(fault.Usage, fmt.Sprintf("write --%s=@@... if the value begins with @", key), "--%s: %w", key, err)

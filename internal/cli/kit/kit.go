@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/proa-ml/proa/flavor"
@@ -54,6 +55,9 @@ type Kit struct {
 	// ctx; those that end in their own way call TakeInterrupts.
 	Interrupts <-chan os.Signal
 	Release    func()
+	// passphrase is that of the secrets, once it was asked for.
+	passphrase *string
+	asking     sync.Mutex
 	// leave makes what ends the ctx stop listening to Interrupts.
 	leave func()
 	// Exec replaces this process by another program.

@@ -12,7 +12,7 @@ func (n noun) registerCommand() *cobra.Command {
 		Use: "register NAME -o ORCHESTRATOR -a ARTIFACT_STORE -m METADATA_STORE", Short: "Register a stack", Args: kit.Args(1, 1)}
 	flags := n.addFlags(cmd)
 	cmd.Flags().BoolVar(&set, "set", false, "make it the active stack")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		s := stack.Stack{Name: args[0], Components: map[stack.Kind]string{}}
 		flags.apply(&s)
 		var warnings []string
@@ -27,6 +27,7 @@ func (n noun) registerCommand() *cobra.Command {
 			return err
 		}
 		n.warn(warnings)
+		n.warnOfSecrets(cmd.Context(), s.Name)
 		n.Statusf("Stack '%s' successfully registered!", s.Name)
 		if set {
 			return n.set(s.Name, false)
@@ -57,7 +58,7 @@ func (n noun) updateCommand() *cobra.Command {
 		Args: kit.Args(0, 1), ValidArgsFunction: kit.Complete(n.names),
 	}
 	flags := n.addFlags(cmd)
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var warnings []string
 		var name string
 		err := n.Files.Update(func(config *stack.Config) (err error) {
@@ -77,6 +78,7 @@ func (n noun) updateCommand() *cobra.Command {
 			return err
 		}
 		n.warn(warnings)
+		n.warnOfSecrets(cmd.Context(), name)
 		n.Statusf("Stack '%s' successfully updated!", name)
 		return nil
 	}

@@ -15,7 +15,7 @@ func New(k *kit.Kit) *cobra.Command {
 	return kit.Group("stack", "Register, change, show and choose stacks",
 		n.registerCommand(), n.updateCommand(), n.removeComponentCommand(), n.renameCommand(), n.copyCommand(), n.deleteCommand(),
 		n.listCommand(), n.describeCommand(), n.getCommand(), n.setCommand(), n.checkCommand(), n.upCommand(), n.downCommand(),
-		n.exportCommand(), n.importCommand())
+		n.exportCommand(), n.importCommand(), n.registerSecretsCommand())
 }
 
 // names lists the stacks, for completion.

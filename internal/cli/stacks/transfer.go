@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -94,7 +95,7 @@ func (n noun) importCommand() *cobra.Command {
 		Use: "import [NAME] FILE", Short: "Register a stack and its components from a file; under another name if one is given",
 		Example: "  proa stack import k8s.yaml\n  proa stack import staging k8s.yaml",
 		Args:    kit.Args(1, 2),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			file := args[len(args)-1]
 			data, err := os.ReadFile(n.path(file))
 			if err != nil {
@@ -107,14 +108,14 @@ func (n noun) importCommand() *cobra.Command {
 			if len(args) > 1 {
 				r.Name = args[0]
 			}
-			return n.add(r)
+			return n.add(cmd.Context(), r)
 		},
 	}
 }
 
 // add registers an imported stack. A component that is registered already under its name is used if it is the same but
 // for secrets.
-func (n noun) add(r stack.Resolved) error {
+func (n noun) add(ctx context.Context, r stack.Resolved) error {
 	var warnings []string
 	err := n.Files.Update(func(config *stack.Config) error {
 		s := stack.Stack{Name: r.Name, Components: map[stack.Kind]string{}}
@@ -143,6 +144,7 @@ func (n noun) add(r stack.Resolved) error {
 		return err
 	}
 	n.warn(warnings)
+	n.warnOfSecrets(ctx, r.Name)
 	n.Statusf("Stack '%s' successfully imported!", r.Name)
 	return nil
 }
