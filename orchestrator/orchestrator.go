@@ -7,3 +7,8 @@ import "errors"
 // ErrUnavailable is what an orchestrator's error wraps if the same call may succeed later: the cluster can't be
 // reached, throttles, or has no room by its quota. The engine waits and tries again; any other error is final.
 var ErrUnavailable = errors.New("orchestrator is unavailable")
+
+// ErrQueued is what Start's error wraps if the attempt waits in the orchestrator's memory for a place that another one
+// has. It starts when there is one. To be sure of it, across the orchestrator's own end, the caller starts it again until
+// there is no such error; Stop and Remove take it out.
+var ErrQueued = errors.New("waiting for a place")

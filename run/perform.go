@@ -38,10 +38,14 @@ func unavailable(err error) string {
 	return ""
 }
 
-// retriable reports whether an effect that failed like this has to be tried again: something is unavailable, or the
-// coordinator is told to stop.
+// queued reports whether an attempt waits in the orchestrator's memory. It will start, but only asking again makes that
+// sure: should this process end before, the next one asks anew.
+func queued(err error) bool { return errors.Is(err, orchestrator.ErrQueued) }
+
+// retriable reports whether an effect that failed like this has to be tried again: something is unavailable, the attempt
+// is queued, or the coordinator is told to stop.
 func retriable(ctx context.Context, err error) bool {
-	return err != nil && (unavailable(err) != "" || ctx.Err() != nil)
+	return err != nil && (unavailable(err) != "" || queued(err) || ctx.Err() != nil)
 }
 
 // perform does an effect. Its error is always one after which it has to be done again; a final failure is something seen.

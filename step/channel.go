@@ -14,7 +14,11 @@ import (
 //
 //	POST /v1/attempts/{name}/started   no body: the runner is running
 //	POST /v1/attempts/{name}/log?offset=N   raw bytes of the log from byte N on, in order
-//	POST /v1/attempts/{name}/outcome   the Outcome as JSON, after it was stored
+//	POST /v1/attempts/{name}/outcome   the Outcome as JSON, after it was stored; with ?more=1 the launcher wants more
+//	GET  /v1/pods/{pod}/next?after=NAME   a Next as JSON, when the attempt after the one of that name is decided
+//
+// A pod's token is that of the attempt that it was made for, whose name it has. The last request is answered late: 204
+// means "ask again", 410 that the pod is to end.
 //
 // A 2xx answer means that the coordinator has it. 401 means a wrong token, 404 an attempt that isn't expected.
 const (
@@ -22,6 +26,11 @@ const (
 	// ChannelPort is the port the coordinator listens on in its pod.
 	ChannelPort = 8443
 )
+
+// Next is the attempt that a pod is to run next. Until that one's outcome was told, the answer stays the same.
+type Next struct {
+	Attempt string `json:"attempt"`
+}
 
 // The environment of a launcher.
 const (
@@ -32,6 +41,8 @@ const (
 	AccessEnv = "PROA_ACCESS"
 	// CoordinatorEnv holds the coordinator's host:port; empty or unset means that there is no completion channel.
 	CoordinatorEnv = "PROA_COORDINATOR"
+	// PodEnv holds the name of a pod that takes one attempt after the other; unset means that one is all.
+	PodEnv = "PROA_POD"
 	// WorkEnv holds a folder for the launcher's temporary files; unset means TMPDIR or /tmp.
 	WorkEnv = "PROA_WORK"
 	// ParentEnv holds the number of an inherited file descriptor: the reading end of a pipe that the coordinator holds

@@ -198,6 +198,16 @@ func (s *Server) Listen() (*os.File, error) {
 	return far, nil
 }
 
+// Clear ends the processes to fork from.
+func (s *Server) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, from := range s.origins {
+		s.end(from)
+	}
+	clear(s.origins)
+}
+
 // Close ends the processes to fork from, and the serving of clients.
 func (s *Server) Close() {
 	s.mu.Lock()
@@ -207,12 +217,9 @@ func (s *Server) Close() {
 	}
 	s.mu.Unlock()
 	s.serving.Wait()
+	s.Clear()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, from := range s.origins {
-		s.end(from)
-	}
-	clear(s.origins)
 	for _, socket := range s.sockets {
 		_ = socket.Close()
 	}

@@ -25,6 +25,8 @@ type channel struct {
 	base   string
 	token  string
 	live   *live
+	// more says that the launcher wants another attempt after a success.
+	more bool
 	// reached says that the coordinator has answered at least once; tried, that it was tried.
 	reached, tried atomic.Bool
 	stop           context.CancelFunc
@@ -33,15 +35,16 @@ type channel struct {
 
 const (
 	connectTimeout = 2 * time.Second
-	answerTimeout  = 5 * time.Second
+	answerTimeout  = 10 * time.Second
 	// unreachedTimeout is for a coordinator that was never reached: most likely the network forbids it.
 	unreachedTimeout = 1 * time.Second
 	// closing bounds how long the outcome waits for the rest of the log.
 	closing = 3 * time.Second
 )
 
-// openChannel returns nil if there is no coordinator to talk to.
-func openChannel(c config) (*channel, error) {
+// openClient returns a client for the coordinator, which a launcher has for all its attempts; nil if there is nobody to
+// talk to.
+func openClient(c config) (*http.Client, error) {
 	if c.coordinator == "" {
 		return nil, nil
 	}
@@ -50,19 +53,27 @@ func openChannel(c config) (*channel, error) {
 		return nil, errors.New("the access file holds no certificate of the coordinator, though there is one to talk to")
 	}
 	transport := &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: connectTimeout}).DialContext,
-		TLSClientConfig:       &tls.Config{RootCAs: roots, ServerName: step.ChannelServerName, MinVersion: tls.VersionTLS13},
-		TLSHandshakeTimeout:   connectTimeout,
-		ResponseHeaderTimeout: answerTimeout,
-		DisableCompression:    true,
+		DialContext:         (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		TLSClientConfig:     &tls.Config{RootCAs: roots, ServerName: step.ChannelServerName, MinVersion: tls.VersionTLS13},
+		TLSHandshakeTimeout: connectTimeout,
+		DisableCompression:  true,
+	}
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
+}
+
+// newChannel returns nil if there is no coordinator to talk to.
+func newChannel(c config) *channel {
+	if c.client == nil {
+		return nil
 	}
 	return &channel{
-		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		client: c.client,
 		base:   "https://" + c.coordinator + "/v1/attempts/" + url.PathEscape(c.attemptName),
 		token:  step.Token(c.access.Key, c.attemptName),
 		live:   newLive(),
 		stop:   func() {},
-	}, nil
+		more:   c.pod != "",
+	}
 }
 
 // log returns where to put what is to be told live.
@@ -102,15 +113,20 @@ func (c *channel) insist(ctx context.Context, path string) bool {
 	}
 }
 
-// finish sends the rest of the log and then the outcome, and gives up soon.
-func (c *channel) finish(ctx context.Context, o step.Outcome) {
+// finish sends the rest of the log and then the outcome, and gives up soon. It reports whether the coordinator knows that
+// this launcher takes another attempt.
+func (c *channel) finish(ctx context.Context, o step.Outcome) (more bool) {
 	if c == nil {
-		return
+		return false
 	}
 	c.endLog()
 	data, err := json.Marshal(o)
 	if err != nil {
-		return
+		return false
+	}
+	path := "/outcome"
+	if more = c.more && o.Status == step.Succeeded; more {
+		path += "?more"
 	}
 	pauses := []time.Duration{firstPause, 4 * firstPause, 0}
 	if c.tried.Load() && !c.reached.Load() {
@@ -120,11 +136,16 @@ func (c *channel) finish(ctx context.Context, o step.Outcome) {
 		ctx = limited
 	}
 	for _, pause := range pauses {
-		if err := c.post(ctx, "/outcome", data); err == nil || refused(err) {
-			return
+		err := c.post(ctx, path, data)
+		if err == nil {
+			return more
+		}
+		if refused(err) {
+			return false
 		}
 		time.Sleep(pause)
 	}
+	return false
 }
 
 // endLog waits until the log was sent, for a short time at most.
@@ -159,7 +180,6 @@ func (c *channel) close() {
 	if c.done != nil {
 		<-c.done
 	}
-	c.client.CloseIdleConnections()
 }
 
 // refusal is an answer that won't become another one by trying again.
@@ -173,6 +193,8 @@ func refused(err error) bool {
 }
 
 func (c *channel) post(ctx context.Context, path string, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return refusal(0)

@@ -3,6 +3,7 @@ package launcher
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -20,6 +21,10 @@ type config struct {
 	coordinator string
 	workRoot    string
 	access      step.Access
+	// client reaches the coordinator; nil if there is none.
+	client *http.Client
+	// pod is the name of a pod that takes one attempt after the other; empty for any other.
+	pod string
 	// parent closes when the coordinator is gone; nil if nothing tells.
 	parent *os.File
 	// forker forks runners; nil means that each is started.
@@ -48,11 +53,15 @@ func parse(environ []string) (config, error) {
 		}
 	}
 	c.attemptName, c.runID, c.coordinator = vars[step.AttemptEnv], vars[step.RunEnv], vars[step.CoordinatorEnv]
+	c.pod = vars[step.PodEnv]
 	c.workRoot = firstOf(vars[step.WorkEnv], vars["TMPDIR"], "/tmp")
 	if err := c.readAccess(vars[step.AccessEnv]); err != nil {
 		return config{}, err
 	}
 	var err error
+	if c.client, err = openClient(c); err != nil {
+		return config{}, err
+	}
 	if c.parent, err = inherited(vars, step.ParentEnv); err != nil {
 		return config{}, err
 	}

@@ -49,13 +49,19 @@ func Signals() []os.Signal {
 	}
 }
 
-// Main runs one attempt and returns the exit code: the step's own, or one of those that package step reserves. The end
-// of ctx ends the step as SIGTERM does.
+// Main runs one attempt, or in a warm pod one after the other, and returns the exit code: the last step's own, or one of
+// those that package step reserves. The end of ctx ends the step as SIGTERM does.
 func Main(ctx context.Context, s Surroundings, opts *Options) int {
 	cfg, err := parse(s.Environ)
 	if err != nil {
 		_, _ = fmt.Fprintln(s.Stderr, "proa-step:", err)
 		return step.ExitUsage
+	}
+	if cfg.client != nil {
+		defer cfg.client.CloseIdleConnections()
+	}
+	if cfg.pod != "" && cfg.client != nil {
+		return serveAttempts(ctx, cfg, s, opts)
 	}
 	l := newLauncher(cfg, s, opts)
 	code, err := l.run(ctx)
@@ -74,6 +80,8 @@ type launcher struct {
 	inv   step.Invocation
 	work  workFolder
 	begin time.Time
+	// more says that the coordinator knows that this launcher takes another attempt.
+	more bool
 }
 
 func newLauncher(cfg config, s Surroundings, opts *Options) *launcher {
@@ -114,10 +122,7 @@ func (l *launcher) run(ctx context.Context) (code int, err error) {
 	if code, err := l.readInvocation(early, e); err != nil {
 		return code, err
 	}
-	coordinator, err := openChannel(l.config)
-	if err != nil {
-		return step.ExitUsage, err
-	}
+	coordinator := newChannel(l.config)
 	defer coordinator.close()
 	return l.attempt(early, lasting, e, coordinator)
 }
@@ -141,7 +146,7 @@ func (l *launcher) attempt(early, lasting context.Context, e *ender, coordinator
 	if code, err := l.publish(lasting, outcome); err != nil {
 		return code, err
 	}
-	coordinator.finish(lasting, outcome)
+	l.more = coordinator.finish(lasting, outcome)
 	if outcome.Status == step.Succeeded {
 		return 0, nil
 	}

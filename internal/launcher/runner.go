@@ -61,6 +61,10 @@ func (r *runner) run(ctx context.Context) (proc.Exit, error) {
 func (r *runner) fork() (*proc.Process, error) { return r.l.forker.Fork(r.Order, r.out) }
 
 func (r *runner) spawn() (*proc.Process, error) {
+	if server, ok := r.l.forker.(*forks.Server); ok {
+		// Orphans are adopted for a process that is the only one.
+		server.Clear()
+	}
 	return proc.Start(proc.Command{
 		Path: r.Path, Args: r.Args, Dir: r.Dir, Env: assignments(r.Env, r.Own),
 		Output: r.out, Orphans: true, DieWithParent: true,

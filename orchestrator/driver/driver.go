@@ -77,6 +77,7 @@ type Events interface {
 // arguments. An error for which errdefs say "unavailable" (see package orchestrator) is retried; any other is final.
 type Orchestrator interface {
 	// Start makes the attempt exist. Starting a name that exists already, in whatever phase, succeeds and changes nothing.
+	// An error for which errdefs say "queued" (see package orchestrator) means that it will, unless this process ends first.
 	Start(ctx context.Context, a Attempt) error
 	// Watch reports the status of every attempt of the run that exists, and then every change, until ctx ends. It
 	// recovers from broken connections by itself and returns only ctx's error or a final one. known lists the attempts

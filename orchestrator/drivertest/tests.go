@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/proa-ml/proa/orchestrator"
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/orchestrator/drivertest/script"
 	"github.com/proa-ml/proa/step"
@@ -63,7 +64,7 @@ func testStartTwice(w *world) {
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			if err := w.orch.Start(w.Context(), d); err != nil {
+			if err := w.orch.Start(w.Context(), d); err != nil && !errors.Is(err, orchestrator.ErrQueued) {
 				w.Errorf("starting at once: %v", err)
 			}
 		})

@@ -91,7 +91,7 @@ func (w *world) start(a attempt) driver.Attempt {
 
 func (w *world) startPrepared(d driver.Attempt) {
 	w.Helper()
-	if err := w.orch.Start(w.Context(), d); err != nil {
+	if err := w.orch.Start(w.Context(), d); err != nil && !errors.Is(err, orchestrator.ErrQueued) {
 		w.Fatalf("starting %s: %v", d.Name, err)
 	}
 }

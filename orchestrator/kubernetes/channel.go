@@ -28,6 +28,7 @@ type channel struct {
 	run     string
 	key     []byte
 	tracker *tracker
+	pool    *pool
 }
 
 // serve starts the channel's server on listener; the result stops it and waits for its end, once.
@@ -56,30 +57,37 @@ func (c *channel) handler() http.Handler {
 	mux.HandleFunc("POST /v1/attempts/{name}/started", c.guard(c.started))
 	mux.HandleFunc("POST /v1/attempts/{name}/log", c.guard(c.log))
 	mux.HandleFunc("POST /v1/attempts/{name}/outcome", c.guard(c.outcome))
+	mux.HandleFunc("GET /v1/pods/{name}/next", c.authorize(c.next))
 	return mux
 }
 
-// guard lets in attempts that are expected and prove who they are. While nobody listens, which lasts from the start of
-// a coordinator to its Watch, it asks them to come again.
-func (c *channel) guard(next http.HandlerFunc) http.HandlerFunc {
+// authorize lets in those who prove who they are. While nobody listens, which lasts from the start of a coordinator to its
+// Watch, it asks them to come again.
+func (c *channel) authorize(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		name := r.PathValue("name")
-		want := "Bearer " + step.Token(c.key, name)
+		want := "Bearer " + step.Token(c.key, r.PathValue("name"))
 		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte(want)) != 1 {
 			http.Error(w, "wrong token", http.StatusUnauthorized)
 			return
 		}
-		known, listening := c.tracker.expects(name)
-		switch {
-		case !listening:
+		if !c.tracker.listening() {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "the coordinator is starting", http.StatusServiceUnavailable)
-		case !known:
-			http.Error(w, "this attempt is not expected", http.StatusNotFound)
-		default:
-			next(w, r)
+			return
 		}
+		next(w, r)
 	}
+}
+
+// guard lets in attempts that are expected, too.
+func (c *channel) guard(next http.HandlerFunc) http.HandlerFunc {
+	return c.authorize(func(w http.ResponseWriter, r *http.Request) {
+		if !c.tracker.expects(r.PathValue("name")) {
+			http.Error(w, "this attempt is not expected", http.StatusNotFound)
+			return
+		}
+		next(w, r)
+	})
 }
 
 func (c *channel) started(w http.ResponseWriter, r *http.Request) {
@@ -118,8 +126,46 @@ func (c *channel) outcome(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("the outcome is attempt %q's of run %q", o.Name, o.Run), http.StatusBadRequest)
 		return
 	}
+	// First, so that what the engine decides because of the outcome finds the pod free.
+	c.pool.outcome(name, r.URL.Query().Has("more"))
 	c.tracker.report(driver.Status{Attempt: name, Phase: driver.Ended, Outcome: &o, ExitCode: o.ExitCode})
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// hold is how long an answer about the next attempt may take.
+const hold = 20 * time.Second
+
+// next answers when the pod's next attempt is decided, or when the pod is to end.
+func (c *channel) next(w http.ResponseWriter, r *http.Request) {
+	pod, after := r.PathValue("name"), r.URL.Query().Get("after")
+	timer := time.NewTimer(hold)
+	defer timer.Stop()
+	for {
+		attempt, change, until, ok := c.pool.next(pod, after)
+		switch {
+		case !ok:
+			http.Error(w, "there is no more to do", http.StatusGone)
+			return
+		case attempt != "":
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(step.Next{Attempt: attempt})
+			return
+		}
+		limit := time.NewTimer(until.Sub(c.pool.now()))
+		select {
+		case <-change:
+		case <-limit.C:
+		case <-r.Context().Done():
+		case <-timer.C:
+			w.WriteHeader(http.StatusNoContent)
+			limit.Stop()
+			return
+		}
+		limit.Stop()
+		if r.Context().Err() != nil {
+			return
+		}
+	}
 }
 
 func readError(w http.ResponseWriter, err error) {

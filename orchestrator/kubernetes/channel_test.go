@@ -33,7 +33,7 @@ func channelServer(t *testing.T, tr *tracker, key []byte) (*http.Client, string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &channel{run: "run-1", key: key, tracker: tr}
+	c := &channel{run: "run-1", key: key, tracker: tr, pool: newPool(time.Now)}
 	stop := c.serve(listener, pair, slog.New(slog.DiscardHandler))
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(certificate) {

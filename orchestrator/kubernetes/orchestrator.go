@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,6 +19,7 @@ import (
 	"github.com/proa-ml/proa/internal/kubeconfig"
 	"github.com/proa-ml/proa/orchestrator"
 	"github.com/proa-ml/proa/orchestrator/driver"
+	"github.com/proa-ml/proa/step"
 )
 
 const (
@@ -50,6 +52,11 @@ type Orchestrator struct {
 	logger  *slog.Logger
 	now     func() time.Time
 	stop    func() error
+
+	// pool has the warm pods; adopted says that those of an earlier coordinator were looked for.
+	pool     *pool
+	adopting sync.Mutex
+	adopted  bool
 }
 
 var _ driver.Orchestrator = (*Orchestrator)(nil)
@@ -71,7 +78,7 @@ func Open(ctx context.Context, c Config, opts *Options) (*Orchestrator, error) {
 	if o.now == nil {
 		o.now = time.Now
 	}
-	o.tracker = newTracker(o.now)
+	o.tracker, o.pool = newTracker(o.now), newPool(o.now)
 	if c.Coordinator != "" {
 		if err := o.listen(ctx, opts.Listener); err != nil {
 			return nil, err
@@ -101,30 +108,29 @@ func (o *Orchestrator) listen(ctx context.Context, listener net.Listener) error 
 			return fmt.Errorf("opening the completion channel: %w", err)
 		}
 	}
-	c := &channel{run: o.config.Run, key: o.config.Key, tracker: o.tracker}
+	c := &channel{run: o.config.Run, key: o.config.Key, tracker: o.tracker, pool: o.pool}
 	o.stop = c.serve(listener, certificate, o.logger)
 	return nil
 }
 
-// Start creates the attempt's pod.
+// Start creates the attempt's pod, or takes a warm one.
 func (o *Orchestrator) Start(ctx context.Context, a driver.Attempt) error {
 	pod, err := BuildPod(o.config, a)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	done := o.tracker.starting(a.Name)
-	_, err = o.client.CoreV1().Pods(o.config.Namespace).Create(ctx, pod, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		err = nil
+	c := &claim{Attempt: a, pod: pod, fit: pod.Annotations[annotationFit], since: o.now()}
+	if c.fit != "" {
+		err = o.startWarm(ctx, c)
+	} else {
+		done := o.tracker.starting(a.Name)
+		err = o.create(ctx, c)
+		done(err)
 	}
-	done(err)
-	if err != nil {
-		err = explainError(fmt.Sprintf("creating the pod of step %q", a.Step), err)
+	if err != nil && !errors.Is(err, orchestrator.ErrQueued) {
 		o.logger.Debug("pod not created", "attempt", a.Name, "error", err)
 		if errors.Is(err, orchestrator.ErrUnavailable) {
-			o.tracker.report(driver.Status{Attempt: a.Name, Phase: driver.Pending, Reason: oneLine(err.Error()), ExitCode: -1})
+			o.report(a.Name, oneLine(err.Error()))
 		}
 	}
 	return err
@@ -132,28 +138,45 @@ func (o *Orchestrator) Start(ctx context.Context, a driver.Attempt) error {
 
 // Stop deletes the pod, and gives it grace, and the launcher the time to store an outcome.
 func (o *Orchestrator) Stop(ctx context.Context, attempt string, grace time.Duration) error {
-	return o.remove(ctx, attempt, grace+savingTime)
+	if err := o.adopt(ctx); err != nil {
+		return err
+	}
+	pod, queued := o.pool.stop(attempt)
+	if queued {
+		o.tracker.report(driver.Status{Attempt: attempt, Phase: driver.Ended, ExitCode: -1, Failure: &step.Failure{
+			Kind: step.FailureCancelled, Message: "stopped before it was started",
+		}})
+	}
+	return o.remove(ctx, pod, grace+savingTime)
 }
 
 // Remove deletes the pod, unless it is to be kept: then it ends by itself, and goes with the run's Job.
 func (o *Orchestrator) Remove(ctx context.Context, attempt string, failed bool) error {
+	if err := o.adopt(ctx); err != nil {
+		return err
+	}
 	o.tracker.remove(attempt)
+	pod := o.pool.remove(attempt)
 	if keeps(o.config.KeepPods, failed) {
 		return nil
 	}
-	return o.remove(ctx, attempt, removeGrace)
+	return o.remove(ctx, pod, removeGrace)
 }
 
-func (o *Orchestrator) remove(ctx context.Context, attempt string, grace time.Duration) error {
+// remove deletes a pod, if there is one to delete.
+func (o *Orchestrator) remove(ctx context.Context, pod string, grace time.Duration) error {
+	if pod == "" {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	err := o.client.CoreV1().Pods(o.config.Namespace).Delete(ctx, attempt, metav1.DeleteOptions{
+	err := o.client.CoreV1().Pods(o.config.Namespace).Delete(ctx, pod, metav1.DeleteOptions{
 		GracePeriodSeconds: ptr(seconds(grace)),
 	})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
-	return explainError("deleting pod "+attempt, err)
+	return explainError("deleting pod "+pod, err)
 }
 
 // Close ends the completion channel. Pods go on.

@@ -22,6 +22,8 @@ const (
 	launcherPath = "/opt/proa/bin/proa-step"
 	// containerName is the name of the only container of our pods.
 	containerName = "step"
+	// tmpName and tmpDir are the volume for temporary files, and where it is.
+	tmpName, tmpDir = "tmp", "/tmp"
 	// nonRoot is the user and group that our pods run as.
 	nonRoot = int64(65532)
 	// savingTime is what the launcher may take after the runner's own grace, to store the outcome.
@@ -65,7 +67,7 @@ func BuildPod(c Config, a driver.Attempt) (*corev1.Pod, error) {
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 		SecurityContext:          restrictedContainer(),
 		VolumeMounts: []corev1.VolumeMount{
-			{Name: "tmp", MountPath: "/tmp"},
+			{Name: tmpName, MountPath: tmpDir},
 			{Name: "access", MountPath: SecretDir, ReadOnly: true},
 		},
 	}
@@ -82,14 +84,14 @@ func BuildPod(c Config, a driver.Attempt) (*corev1.Pod, error) {
 	if err := shareMemory(made, a.Resources); err != nil {
 		return nil, fmt.Errorf("step %q: %w", a.Step, err)
 	}
-	if err := tune(made, a); err != nil {
+	if err := tune(c, made, a); err != nil {
 		return nil, fmt.Errorf("step %q: %w", a.Step, err)
 	}
 	return made, nil
 }
 
 // tune applies the attempt's settings to its pod.
-func tune(pod *corev1.Pod, a driver.Attempt) error {
+func tune(c Config, pod *corev1.Pod, a driver.Attempt) error {
 	s, err := ParseSettings(a.Settings)
 	if err != nil {
 		return err
@@ -108,6 +110,9 @@ func tune(pod *corev1.Pod, a driver.Attempt) error {
 	}
 	if err := applyPodSettings(pod, s.PodSettings); err != nil {
 		return fmt.Errorf("pod_settings: %w", err)
+	}
+	if s.Isolation != IsolationPod && c.Coordinator != "" {
+		return warm(pod)
 	}
 	return nil
 }
@@ -233,7 +238,7 @@ func restrictedContainer() *corev1.SecurityContext {
 }
 
 func tmpVolume() corev1.Volume {
-	return corev1.Volume{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
+	return corev1.Volume{Name: tmpName, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}
 }
 
 // secretVolume mounts the named keys of a Secret, readable by the pod's user only.

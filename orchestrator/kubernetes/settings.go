@@ -26,6 +26,8 @@ type Settings struct {
 	PendingTimeout Period `json:"pending_timeout,omitempty"`
 	// WaitingReasons are the reasons of a waiting container that fail the attempt; nil means the usual ones.
 	WaitingReasons *WaitingReasons `json:"fail_on_container_waiting_reasons,omitempty"`
+	// Isolation says whether attempts share pods, one after the other (warm), or each has its own (pod).
+	Isolation string `json:"isolation,omitempty"`
 	// PodFailurePolicy is the engine's, which finds it in the plan.
 	PodFailurePolicy json.RawMessage `json:"pod_failure_policy,omitempty"`
 }

@@ -20,6 +20,8 @@ type tracker struct {
 	mu       sync.Mutex
 	events   driver.Events
 	attempts map[string]*tracked
+	// tenants gives the attempt of each pod that has another one than it says, or said last.
+	tenants map[string]string
 	// removed are attempts that are of no interest any more, though their pods may still be there.
 	removed map[string]bool
 }
@@ -45,7 +47,7 @@ type tracked struct {
 func newTracker(now func() time.Time) *tracker {
 	return &tracker{
 		now: now, wake: make(chan struct{}, 1),
-		attempts: map[string]*tracked{}, removed: map[string]bool{},
+		attempts: map[string]*tracked{}, tenants: map[string]string{}, removed: map[string]bool{},
 	}
 }
 
@@ -59,7 +61,10 @@ func (t *tracker) begin(known []string, events driver.Events) {
 	}
 	for _, name := range known {
 		delete(t.removed, name)
-		t.get(name).exists = true
+		// One that is being started, or waits to be, isn't missing.
+		if t.attempts[name] == nil {
+			t.get(name).exists = true
+		}
 	}
 }
 
@@ -84,6 +89,13 @@ func (t *tracker) starting(name string) (done func(err error)) {
 	}
 }
 
+// expect makes an attempt known, of which there is no pod yet.
+func (t *tracker) expect(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.get(name)
+}
+
 // remove forgets an attempt.
 func (t *tracker) remove(name string) {
 	t.mu.Lock()
@@ -92,12 +104,19 @@ func (t *tracker) remove(name string) {
 	t.removed[name] = true
 }
 
-// expects reports whether the attempt is one of ours, and whether somebody listens.
-func (t *tracker) expects(name string) (known, listening bool) {
+// expects reports whether the attempt is one of ours.
+func (t *tracker) expects(name string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	_, known = t.attempts[name]
-	return known, t.events != nil
+	_, known := t.attempts[name]
+	return known
+}
+
+// listening reports whether somebody listens.
+func (t *tracker) listening() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.events != nil
 }
 
 // log passes on a part of a log.
@@ -125,7 +144,7 @@ func (t *tracker) sync(pods []corev1.Pod) {
 	defer t.mu.Unlock()
 	listed := map[string]bool{}
 	for i := range pods {
-		listed[pods[i].Name] = true
+		listed[t.tenant(&pods[i])] = true
 		t.observe(&pods[i])
 	}
 	for name, a := range t.attempts {
@@ -151,13 +170,32 @@ func (t *tracker) set(pod *corev1.Pod) {
 func (t *tracker) gone(pod *corev1.Pod) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.removed[pod.Name] {
-		delete(t.removed, pod.Name)
+	name := t.tenant(pod)
+	delete(t.tenants, pod.Name)
+	if t.removed[name] {
+		delete(t.removed, name)
 		return
 	}
-	a := t.get(pod.Name)
+	a := t.get(name)
 	a.exists = true
-	t.tell(a, vanished(pod), nil)
+	s := vanished(pod)
+	s.Attempt = name
+	t.tell(a, s, nil)
+}
+
+// tenant returns the attempt that a pod is about. What a list or a watch shows may be older than what was done.
+func (t *tracker) tenant(pod *corev1.Pod) string {
+	if name := t.tenants[pod.Name]; name != "" {
+		return name
+	}
+	return tenantOf(pod)
+}
+
+// moved notes that a pod is another attempt's now.
+func (t *tracker) moved(pod, attempt string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tenants[pod] = attempt
 }
 
 // report takes in a status that came otherwise: through the completion channel, or from our own calls. A launcher that
@@ -214,15 +252,17 @@ func (t *tracker) get(name string) *tracked {
 }
 
 func (t *tracker) observe(pod *corev1.Pod) {
-	if t.removed[pod.Name] {
+	name := t.tenant(pod)
+	if t.removed[name] {
 		return
 	}
-	a := t.get(pod.Name)
+	a := t.get(name)
 	a.exists = true
 	if f := disruption(pod); f != nil {
 		a.disruption = f
 	}
 	o := observe(pod)
+	o.status.Attempt = name
 	t.limits(a, o.limit)
 	t.tell(a, o.status, o.doubt)
 }

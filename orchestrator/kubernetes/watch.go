@@ -19,11 +19,24 @@ func (o *Orchestrator) Watch(ctx context.Context, run string, known []string, ev
 	defer o.tracker.end()
 	pods := podFeed(o.client, o.config.Namespace, runSelector(run, componentStep))
 	pods.now = o.now
-	pods.before, pods.sync, pods.set, pods.gone = o.tracker.mark, o.tracker.sync, o.tracker.set, o.tracker.gone
+	pods.before = o.tracker.mark
+	pods.sync = func(all []corev1.Pod) {
+		o.pool.listed(all)
+		o.tracker.sync(all)
+	}
+	pods.set = func(pod *corev1.Pod) {
+		o.pool.saw(pod)
+		o.tracker.set(pod)
+	}
+	pods.gone = func(pod *corev1.Pod) {
+		o.pool.gone(pod.Name)
+		o.tracker.gone(pod)
+	}
 	pods.trouble = func(err error) { o.logger.Debug("watching pods is interrupted", "run", run, "error", err) }
 	group, both := errgroup.WithContext(ctx)
 	group.Go(func() error { return pods.run(both) })
 	group.Go(func() error { return o.settle(both) })
+	group.Go(func() error { return o.place(both) })
 	err := group.Wait()
 	if ctx.Err() != nil {
 		return ctx.Err()
