@@ -50,6 +50,9 @@ var _ driver.Orchestrator = simOrchestrator{}
 func (o simOrchestrator) Start(_ context.Context, a driver.Attempt) error {
 	_, err := faulty(o.sim, orchestrator.ErrUnavailable, func() (any, error) {
 		o.checkStart(a)
+		if o.waits(a) {
+			return nil, fmt.Errorf("no place: %w", orchestrator.ErrQueued)
+		}
 		o.known[a.Name] = true
 		o.world.start(a, o.fenced())
 		return nil, nil
@@ -57,9 +60,30 @@ func (o simOrchestrator) Start(_ context.Context, a driver.Attempt) error {
 	return err
 }
 
+// waits reports whether an attempt has to wait for a place, which it gets sometime unless this process dies or the
+// attempt is stopped.
+func (o simOrchestrator) waits(a driver.Attempt) bool {
+	if o.queue[a.Name] {
+		return true
+	}
+	if o.world.attempts[a.Name] != nil || !o.world.chance(20) {
+		return false
+	}
+	o.queue[a.Name] = true
+	o.world.after(o.world.some(10*time.Second), func() {
+		if o.queue[a.Name] && !o.dead {
+			delete(o.queue, a.Name)
+			o.known[a.Name] = true
+			o.world.start(a, o.fenced())
+		}
+	})
+	return true
+}
+
 func (o simOrchestrator) Stop(_ context.Context, name string, _ time.Duration) error {
 	_, err := faulty(o.sim, orchestrator.ErrUnavailable, func() (any, error) {
 		o.checkStop(name)
+		delete(o.queue, name)
 		if p := o.world.attempts[name]; p != nil {
 			o.world.after(o.world.some(time.Second), func() { o.world.kill(p) })
 		}
@@ -71,6 +95,7 @@ func (o simOrchestrator) Stop(_ context.Context, name string, _ time.Duration) e
 func (o simOrchestrator) Remove(_ context.Context, name string, _ bool) error {
 	_, err := faulty(o.sim, orchestrator.ErrUnavailable, func() (any, error) {
 		o.checkRemove(name)
+		delete(o.queue, name)
 		delete(o.world.attempts, name)
 		return nil, nil
 	})

@@ -83,8 +83,10 @@ type sim struct {
 	todo   []effect
 	known  map[string]bool
 	last   time.Time
-	lost   bool // a report of the watch was lost; it will list everything again
-	dead   bool
+	// queue holds attempts that wait in the orchestrator's memory, which is this process's.
+	queue map[string]bool
+	lost  bool // a report of the watch was lost; it will list everything again
+	dead  bool
 	// frozen is until when the process doesn't get to run at all.
 	frozen time.Time
 }
@@ -164,7 +166,7 @@ func (sc *scenario) boot() {
 	if err != nil {
 		panic(err)
 	}
-	s := &sim{scenario: sc, lease: lease, faults: sc.rng.IntN(8), known: map[string]bool{}}
+	s := &sim{scenario: sc, lease: lease, faults: sc.rng.IntN(8), known: map[string]bool{}, queue: map[string]bool{}}
 	p := parts{
 		Components: Components{Artifacts: simArtifacts{s}, Metadata: simMetadata{sc.store, s}, Orchestrator: simOrchestrator{s}},
 		readers:    1, logs: newLogbook(silent{}), notice: func(text string) {},
@@ -274,6 +276,8 @@ func (s *sim) commit(ctx context.Context) {
 func (s *sim) perform(ctx context.Context, e effect) {
 	seen, err := s.core.perform(ctx, e)
 	switch what := unavailable(err); {
+	case queued(err):
+		s.core.desk.postpone(e, "", s.world.now)
 	case what != "":
 		s.core.desk.postpone(e, what, s.world.now)
 	case err != nil:

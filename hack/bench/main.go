@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"time"
 )
@@ -19,14 +20,15 @@ func main() {
 	defer stop()
 	venv := flag.String("venv", "build/venv", "Python environment with proa and scikit-learn installed")
 	rounds := flag.Int("rounds", 3, "how often each figure is measured; the median counts")
+	only := flag.String("only", "", "a regular expression of the measurements to take; the table isn't written then")
 	flag.Parse()
-	if err := bench(ctx, *venv, *rounds); err != nil {
+	if err := bench(ctx, *venv, *rounds, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(ctx context.Context, venv string, rounds int) error {
+func bench(ctx context.Context, venv string, rounds int, only string) error {
 	venv, err := filepath.Abs(venv)
 	if err != nil {
 		return err
@@ -48,9 +50,18 @@ func bench(ctx context.Context, venv string, rounds int) error {
 		return err
 	}
 	m := &measurement{bare: b, proa: p, dir: dir, rounds: rounds, kubectl: os.Getenv("PROA_TEST_KUBECTL")}
+	if only != "" {
+		if m.only, err = regexp.Compile(only); err != nil {
+			return fmt.Errorf("reading -only: %w", err)
+		}
+	}
 	rows, err := m.all(ctx)
 	if err != nil {
 		return err
+	}
+	if only != "" {
+		markdown(os.Stdout, rows)
+		return nil
 	}
 	if err := writeJSON("build/bench.json", rows); err != nil {
 		return fmt.Errorf("writing build/bench.json: %w", err)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -123,21 +124,51 @@ func (p *proa) untilLine(ctx context.Context, text, name string, args ...string)
 	return seen, nil
 }
 
-// lastRun returns how long the newest run took by its own record: from the coordinator's start to the recorded end.
-func (p *proa) lastRun(ctx context.Context) (time.Duration, error) {
-	out, err := p.output(ctx, "proa", "runs", "list", "-o", "json")
-	if err != nil {
-		return 0, err
+// timing is how long a run took.
+type timing struct {
+	// whole is from the coordinator's start to the recorded end, after from the end of the first step to that of the last.
+	whole, after time.Duration
+}
+
+// lastRun returns how long the newest run took by its own record.
+func (p *proa) lastRun(ctx context.Context) (timing, error) {
+	var runs []struct{ Name string }
+	if err := p.decode(ctx, &runs, "runs", "list", "-o", "json"); err != nil {
+		return timing{}, err
 	}
-	var runs []struct {
-		Name           string
+	if len(runs) == 0 {
+		return timing{}, errors.New("there is no run")
+	}
+	var run struct {
 		Started, Ended time.Time
+		Steps          []struct{ Ended time.Time }
 	}
-	if err := json.Unmarshal(out, &runs); err != nil {
-		return 0, fmt.Errorf("reading runs list: %w", err)
+	if err := p.decode(ctx, &run, "runs", "show", runs[0].Name, "-o", "json"); err != nil {
+		return timing{}, err
 	}
-	if len(runs) == 0 || runs[0].Ended.IsZero() {
-		return 0, fmt.Errorf("the newest run has not ended")
+	if run.Ended.IsZero() || len(run.Steps) == 0 {
+		return timing{}, errors.New("the newest run has not ended")
 	}
-	return runs[0].Ended.Sub(runs[0].Started), nil
+	first, last := run.Ended, run.Started
+	for _, s := range run.Steps {
+		if s.Ended.Before(first) {
+			first = s.Ended
+		}
+		if s.Ended.After(last) {
+			last = s.Ended
+		}
+	}
+	return timing{whole: run.Ended.Sub(run.Started), after: last.Sub(first)}, nil
+}
+
+// decode reads the JSON that a command of proa's prints.
+func (p *proa) decode(ctx context.Context, to any, args ...string) error {
+	out, err := p.output(ctx, "proa", args...)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(out, to); err != nil {
+		return fmt.Errorf("reading what proa %s prints: %w", firstTwo(args), err)
+	}
+	return nil
 }
