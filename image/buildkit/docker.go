@@ -62,7 +62,7 @@ func (d *Docker) Connect(ctx context.Context, _ driver.Progress) (Connection, er
 	}
 	if _, err := api.Ping(ctx, moby.PingOptions{NegotiateAPIVersion: true}); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s doesn't answer: start Docker, set the builder's attribute host (or DOCKER_HOST), "+
-			"or use the builder flavor oci, which needs no Docker: %w", driver.ErrUnavailable, d, err), api.Close())
+			"or use the builder flavor oci, which needs no Docker: %w", driver.ErrEngine, d, err), api.Close())
 	}
 	c, err := client.New(ctx, "",
 		client.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {

@@ -152,7 +152,7 @@ func TestDocker(t *testing.T) {
 		t.Error("an edit of the code made the same image")
 	}
 	write(t, filepath.Join(root, "words", "a"), "b\n")
-	if _, err := bed.builder(t, nowhere, index).Build(t.Context(), r, nil); !errors.Is(err, driver.ErrUnavailable) ||
+	if _, err := bed.builder(t, nowhere, index).Build(t.Context(), r, nil); !errors.Is(err, driver.ErrEngine) ||
 		!strings.Contains(err.Error(), "start Docker") {
 		t.Errorf("an edit of what the Dockerfile copies, without Docker: %v", err)
 	}

@@ -8,6 +8,8 @@ var (
 	ErrUnavailable = errors.New("registry is unavailable")
 	// ErrIndex: the package index can't be reached now; the same call may succeed later.
 	ErrIndex = errors.New("package index is unavailable")
+	// ErrEngine: the container engine can't be reached now.
+	ErrEngine = errors.New("container engine is unavailable")
 	// ErrRefused: the registry wants other credentials, or this user may not do that.
 	ErrRefused = errors.New("registry refused")
 	// ErrInvalid: the request can't be built as it is: no such base, unsolvable requirements, unreadable code.

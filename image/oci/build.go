@@ -83,7 +83,7 @@ func refuse(r driver.Recipe) error {
 		wanted = "dockerfile"
 	}
 	return invalid(nil, "%s needs a container engine, which the image builder flavor oci does without: register one with "+
-		"`proa image-builder register docker --flavor=docker` (or --flavor=buildkit, which builds in the cluster) and "+
+		"`proa image-builder register docker --flavor=docker` and "+
 		"`proa stack update --image-builder=docker`", wanted)
 }
 

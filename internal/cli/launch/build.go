@@ -50,7 +50,7 @@ func (l *launch) buildSteps(ctx context.Context, builder imagedriver.Builder, re
 	if err := l.storeCode(ctx, builder, wanted, request); err != nil {
 		return err
 	}
-	if wanted.Installer == "pip" {
+	if wanted.Installer == "pip" && l.stack.Components[stack.ImageBuilder].Flavor == "oci" {
 		l.view.Notice("python_package_installer is pip; this image builder installs the same packages with uv")
 	}
 	name := "image"
@@ -124,6 +124,9 @@ func (l *launch) buildFailed(doing string, err error) error {
 	}
 	hint := fmt.Sprintf("nothing was started; the registry is `proa container-registry describe %s`",
 		l.stack.Components[stack.ContainerRegistry].Name)
+	if errors.Is(err, imagedriver.ErrEngine) {
+		hint = "nothing was started"
+	}
 	if errors.Is(err, imagedriver.ErrIndex) {
 		hint = "nothing was started; uv reads the index, certificates and proxies from UV_INDEX_URL, SSL_CERT_FILE and HTTPS_PROXY"
 	}
