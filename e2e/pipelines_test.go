@@ -69,10 +69,11 @@ func scripts(t *testing.T, folder string) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"stack":     stack,
-			"namespace": namespace,
-			"waitfor":   waitFor,
-			"service":   service,
+			"stack":      stack,
+			"namespace":  namespace,
+			"documented": documented,
+			"waitfor":    waitFor,
+			"service":    service,
 		},
 	}
 }

@@ -31,7 +31,7 @@ type described struct {
 	Data   string `json:"data"`
 	// Stacks are the names of its stacks, ActiveStack the one that is active in it.
 	Stacks      []string `json:"stacks"`
-	ActiveStack string   `json:"active_stack"`
+	ActiveStack string   `json:"activeStack"`
 }
 
 func (n noun) describe(name string) (described, error) {

@@ -153,9 +153,9 @@ func contexts(k *kit.Kit) finding {
 	case len(names) == 0:
 		return warning(what, "copy one to ~/.kube/config, or set KUBECONFIG", "it has no contexts: there is no cluster to run on")
 	case active == "":
-		return ok(what, "%d contexts, none of them active", len(names))
+		return ok(what, "contexts: %d, none of them active", len(names))
 	}
-	return ok(what, "%d contexts, %s is active", len(names), active)
+	return ok(what, "contexts: %d, active: %s", len(names), active)
 }
 
 func cache(k *kit.Kit) string {
