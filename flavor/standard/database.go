@@ -20,10 +20,10 @@ const DefaultDatabaseImage = "mysql:8.4"
 func kubernetesMetadata(contexts Contexts) flavor.Flavor {
 	return flavor.Flavor{
 		Kind: stack.MetadataStore, Name: "kubernetes",
-		Meaning: "a MySQL server that proa runs in a Kubernetes cluster; for one that exists, use the flavor mysql",
+		Meaning: "a MySQL server that proa runs in a Kubernetes cluster, started with `proa stack up`",
 		Attributes: []flavor.Attribute{
 			{Name: "kubernetes_context", Type: flavor.Text, Required: true, Meaning: "the kubeconfig context of the cluster", Example: "my-cluster"},
-			{Name: "deployment_name", Type: flavor.Text, Required: true, Meaning: "the name of all that belongs to the server", Example: "mysql", Check: kubernetes.CheckName},
+			{Name: "deployment_name", Type: flavor.Text, Required: true, Meaning: "the name of the server that proa makes, and of all that belongs to it; for a server that exists, use the flavor mysql", Example: "mysql", Check: kubernetes.CheckName},
 			{Name: "kubernetes_namespace", Type: flavor.Text, Default: "proa", Meaning: "the namespace it is in; made if it is missing", Example: "proa", Check: dnsLabel},
 			{Name: "storage_capacity", Type: flavor.Text, Default: "10Gi", Meaning: "the size of its volume", Example: "10Gi", Check: kubernetes.CheckCapacity},
 			{Name: "storage_class", Type: flavor.Text, Meaning: "what provides its volume; the cluster's default storage class if not given", Example: "standard"},

@@ -102,7 +102,7 @@ func (c *Cluster) services(f facts) []server {
 				"--innodb-buffer-pool-size=64M", "--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0",
 				"--ssl-ca=" + s.pki("ca.crt"), "--ssl-cert=" + s.pki("mysql.crt"), "--ssl-key=" + s.pki("mysql.key")}},
 		// It only builds, and leaves its containers to the node's containerd.
-		{name: "docker", needs: []string{"containerd"}, config: []string{s.config("docker.json")}, nice: 3, ready: c.dockerReady,
+		{name: "docker", needs: []string{"containerd"}, config: []string{s.config("docker.json")}, nice: 3, before: c.clearDockerPID, ready: c.dockerReady,
 			command: []string{"dockerd", "--config-file=" + s.config("docker.json")}},
 	}
 }
