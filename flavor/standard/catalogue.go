@@ -35,14 +35,13 @@ type Contexts func() (files string, names []string, active string, err error)
 
 // Catalogue returns the built-in flavors.
 func Catalogue(contexts Contexts) flavor.Catalogue {
-	return flavor.Catalogue{
+	return append(flavor.Catalogue{
 		localOrchestrator(), kubernetesOrchestrator(contexts),
 		localArtifacts(), s3Artifacts(), gcpArtifacts(), azureArtifacts(),
 		sqliteMetadata(), mysqlMetadata(), kubernetesMetadata(contexts),
-		defaultRegistry(),
 		ociBuilder(), dockerBuilder(),
 		localSecrets(), kubernetesSecrets(contexts),
-	}
+	}, registries()...)
 }
 
 func localOrchestrator() flavor.Flavor {
@@ -144,21 +143,6 @@ func mysqlKeys() map[string]string {
 		keys[name] = name
 	}
 	return keys
-}
-
-func defaultRegistry() flavor.Flavor {
-	return flavor.Flavor{
-		Kind: stack.ContainerRegistry, Name: "default",
-		Meaning: "any registry that speaks the OCI distribution protocol",
-		Attributes: []flavor.Attribute{
-			{Name: "uri", Type: flavor.Text, Required: true, Meaning: "the registry's host, and a path within it", Example: "registry.example.com/team", Check: registryURI},
-			{Name: "username", Type: flavor.Text, Meaning: "the user; the Docker config's login if not given", Example: "proa"},
-			{Name: "password", Type: flavor.Text, Secret: true, Meaning: "the user's password or token", Example: "@password.txt"},
-			{Name: "insecure", Type: flavor.Bool, Default: "false", Meaning: "speak plain HTTP; a registry on localhost does without being told"},
-		},
-		Check: checkRegistry,
-		Local: func(s flavor.Settings) string { return localURL("//" + s["uri"]) },
-	}
 }
 
 func ociBuilder() flavor.Flavor {
