@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import select
@@ -300,3 +301,48 @@ def second() -> None:
     server = serve(script)
     assert server.fork("run:first").end()["status"] == 0
     assert "doesn't have this one" in server.fork("run:second").end()["refused"]
+
+
+def test_an_end_is_as_thorough_as_the_interpreters(serve: Serve, project: Project) -> None:
+    module = """
+import atexit, ctypes, gzip, sys, threading, time
+from proa import step
+
+opened = open("at-import", "w")
+opened.write("written at import")
+
+class Last:
+    def __init__(self, file):
+        self.file = file
+
+    def __del__(self):
+        self.file.write(", and released")
+
+def handler() -> None:
+    with open("handled", "w") as file:
+        file.write("yes")
+
+@step
+def leaves_things() -> None:
+    global packed, later, opened_later, last
+    opened.write(", and by the step")
+    opened_later = open("later", "w")
+    opened_later.write("later")
+    last = Last(opened_later)
+    packed = gzip.open("packed", "wt")
+    packed.write("packed")
+    atexit.register(handler)
+    threading.Thread(target=lambda: (time.sleep(0.2), open("thread", "w").write("done"))).start()
+    ctypes.CDLL(None).printf(b"from C")
+    sys.stdout.write("no newline")
+    sys.exit(5)
+"""
+    fork = serve(module).fork("run:leaves_things")
+    assert os.WEXITSTATUS(fork.end()["status"]) == 5
+    assert b"from C" in fork.text and b"no newline" in fork.text
+    root = project.root
+    assert (root / "at-import").read_text() == "written at import, and by the step"
+    assert (root / "later").read_text() == "later, and released"
+    assert (root / "handled").read_text() == "yes" and (root / "thread").read_text() == "done"
+    with gzip.open(root / "packed", "rt") as file:
+        assert file.read() == "packed"

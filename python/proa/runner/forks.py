@@ -2,8 +2,7 @@
 
 It is what ``python -m proa.runner`` becomes when PROA_FORKS holds the number of an inherited socket. Each message on
 that socket comes with three descriptors: a connection to the launcher, the pipe for the step's output, and a file that
-says what to fork. The server forks a keeper (see keeper.py), which forks the step; :func:`serve` returns in the step's
-process, and only there.
+says what to fork. The server forks a keeper (see keeper.py), which forks the step.
 
 A fork has to be as good as a new process. Where it can't be, the server refuses, and the launcher starts a new one.
 """
@@ -17,18 +16,19 @@ import socket
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from proa.runner import chance
 from proa.runner.keeper import Linux, die_with, keep
+from proa.runner.leaving import leave, open_files
 from proa.runner.modules import Modules
 from proa.runner.streams import buffer_lines
 
 _MOST_OUTPUT = 1 << 20
 
 
-def serve(number: str) -> Modules:
-    """Fork for each message; return in a step's process, with the modules of the user's code."""
+def serve(number: str, run: Callable[[Modules], int]) -> int:
+    """Fork for each message, and return in a step's process, and only there, with the exit code of what it ran."""
     control = socket.socket(fileno=int(number))
     control.set_inheritable(False)
     server = _Server()
@@ -43,7 +43,8 @@ def serve(number: str) -> Modules:
         if reason:
             _tell(connection, {"refused": reason})
         elif server.fork(control, connection, output):
-            return server.become(order)
+            modules = server.become(order)
+            return leave(run(modules), modules.root, server.files)
         connection.close()
         os.close(output)
 
@@ -56,6 +57,7 @@ class _Server:
         self._captured = b""
         self._modules = Modules(Path.cwd())
         self._unfit: Optional[str] = None
+        self.files: List[Any] = []
 
     def refusal(self, order: Dict[str, Any]) -> str:
         """Return why a step can't be forked; empty if it can. The first time, the module is imported."""
@@ -63,6 +65,7 @@ class _Server:
             self._unfit = self._import(order["source"])
             self._chance.imported()
             gc.collect()
+            self.files = open_files()
             gc.freeze()
         if not self._unfit and not self._modules.has(order["source"]):
             # The import ended early, at a pipeline's call, before the step's definition.

@@ -22,9 +22,17 @@ class _Terminated(SystemExit):
 
 
 def main() -> int:
-    """Run the step that the environment names and return the exit code."""
+    """Run one step, or serve forks that do; return the exit code."""
     forks = os.environ.pop("PROA_FORKS", "")
-    modules = _served(forks) if forks else None
+    if forks:
+        from proa.runner.forks import serve
+
+        return serve(forks, run)
+    return run(None)
+
+
+def run(modules: Optional[Modules]) -> int:
+    """Run the step that the environment names, with modules that were imported before if there are any."""
     path = os.environ.pop("PROA_REQUEST", "")
     if not path:
         print("proa.runner: PROA_REQUEST is not set; the launcher proa-step starts this program", file=sys.stderr)
@@ -35,13 +43,6 @@ def main() -> int:
         return _attempt(request, modules or Modules(Path.cwd()))
     except _Terminated:
         return _die(signal.SIGTERM)
-
-
-def _served(forks: str) -> Modules:
-    """Serve forks; return in the process of a step."""
-    from proa.runner.forks import serve
-
-    return serve(forks)
 
 
 def _prepare(request: Request) -> None:

@@ -45,8 +45,8 @@ class Modules:
     """Imports from the source's root."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root.resolve()
-        if not {"", str(root), str(self._root)} & set(sys.path):
+        self.root = root.resolve()
+        if not {"", str(root), str(self.root)} & set(sys.path):
             sys.path.insert(0, str(root))
         self._add_sites()
 
@@ -108,7 +108,7 @@ class Modules:
         return module
 
     def _add_folders(self, path: Path) -> None:
-        for folder in import_folders(path.resolve(), self._root)[1:]:
+        for folder in import_folders(path.resolve(), self.root)[1:]:
             if str(folder) not in sys.path:
                 sys.path.append(str(folder))
 
