@@ -74,6 +74,9 @@ func scripts(t *testing.T, folder string) testscript.Params {
 			"documented": documented,
 			"waitfor":    waitFor,
 			"service":    service,
+			"dbuser":     dbuser,
+			"nowhere":    nowhere,
+			"processes":  processes,
 		},
 	}
 }
