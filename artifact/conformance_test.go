@@ -65,7 +65,7 @@ func conformance(t *testing.T, fresh func(t *testing.T) step.Store) {
 	for name, test := range map[string]func(t *testing.T, cfg step.Store){
 		"objects": testObjects, "put file": testPutFile, "streams": testStreams, "put new": testPutNew, "put new race": testPutNewRace, "list": testList,
 		"keys": testKeys, "folders": testFolders, "damage": testDamage, "exists": testExists, "check": testCheck, "big file": testBigFile,
-		"cancelled": testCancelled,
+		"cancelled": testCancelled, "identity": testIdentity,
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := fresh(t)
@@ -253,6 +253,37 @@ func testCheck(t *testing.T, cfg step.Store) {
 	}
 	if keys, err := s.List(t.Context(), ""); err != nil || len(keys) != 0 {
 		t.Errorf("Check left %q, error %v", keys, err)
+	}
+}
+
+func testIdentity(t *testing.T, cfg step.Store) {
+	s := openStore(t, cfg)
+	for _, c := range []struct{ proposed, want string }{{"", ""}, {"first", "first"}, {"second", "first"}, {"", "first"}} {
+		got, err := s.Identity(t.Context(), c.proposed)
+		if err != nil || got != (artifact.Identity{ID: c.want}) {
+			t.Errorf("proposing %q: got %+v, error %v; want %q", c.proposed, got, err, c.want)
+		}
+	}
+	for _, c := range []struct{ propose, want string }{{"metadata", "metadata"}, {"other", "metadata"}} {
+		got, err := s.Pair(t.Context(), c.propose)
+		if err != nil || got != c.want {
+			t.Errorf("pairing with %q: got %q, error %v; want %q", c.propose, got, err, c.want)
+		}
+	}
+	if got, err := openStore(t, cfg).Identity(t.Context(), "x"); err != nil || got != (artifact.Identity{ID: "first", Metadata: "metadata"}) {
+		t.Errorf("opened again: got %+v, error %v", got, err)
+	}
+	for range 2 {
+		if err := s.Unpair(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if got, err := s.Pair(t.Context(), "other"); err != nil || got != "other" {
+		t.Errorf("pairing anew: got %q, error %v", got, err)
+	}
+	put(t, s, "identity.json", "half a")
+	if _, err := s.Identity(t.Context(), "x"); !errors.Is(err, artifact.ErrCorrupt) {
+		t.Errorf("a damaged identity: got %v, want ErrCorrupt", err)
 	}
 }
 

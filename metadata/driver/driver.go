@@ -163,5 +163,6 @@ type Reader interface {
 type Store interface {
 	Writer
 	Reader
+	Identifier
 	Close() error
 }

@@ -43,6 +43,9 @@ func Run(t *testing.T, fresh Fresh) {
 		"missing runs":       testMissing,
 		"cancelled contexts": testContext,
 		"open again":         testReopen,
+		"identity":           testIdentity,
+		"identity race":      testIdentityRace,
+		"pair":               testPair,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })

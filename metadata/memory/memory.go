@@ -24,6 +24,8 @@ type Store struct {
 	runs  map[string]*record
 	names map[string]string
 	cache map[string]driver.CacheEntry
+	// identity is the zero value until it is asked for.
+	identity driver.Identity
 }
 
 var _ driver.Store = (*Store)(nil)
