@@ -19,11 +19,11 @@ type ForeignError struct {
 func (e *ForeignError) Error() string {
 	switch {
 	case e.Artifacts && e.Metadata:
-		return "the artifact store belongs to another metadata store, and the metadata store to another artifact store"
+		return "the artifact store belongs to another metadata store, and the metadata store to another artifact store, from earlier runs"
 	case e.Artifacts:
-		return "the artifact store belongs to another metadata store"
+		return "the artifact store belongs to another metadata store, which knows what is in it"
 	}
-	return "the metadata store belongs to another artifact store"
+	return "the metadata store belongs to another artifact store, which holds what it knows of"
 }
 
 // Pair makes an artifact store and a metadata store belong together at their first use, since what one knows of is in the

@@ -70,7 +70,18 @@ func Stack(ctx context.Context, k *kit.Kit, r stack.Resolved, only ...stack.Kind
 		})
 	}
 	_ = group.Wait()
+	n.judgePair(ctx, r, all)
 	return slices.Clip(all)
+}
+
+// judgePair says of the metadata store whether it goes with the artifact store, if each of them is well.
+func (n checker) judgePair(ctx context.Context, r stack.Resolved, all []Checked) {
+	well := func(kind stack.Kind) int {
+		return slices.IndexFunc(all, func(c Checked) bool { return c.Kind == kind && c.OK })
+	}
+	if at := well(stack.MetadataStore); at >= 0 && well(stack.ArtifactStore) >= 0 {
+		all[at].judge(n.CheckPair(ctx, r))
+	}
 }
 
 // judge turns an error into what is wrong and what to do.

@@ -36,6 +36,10 @@ func (k *Kit) OpenMetadata(ctx context.Context) (Stores, error) {
 	if err != nil {
 		return Stores{}, err
 	}
+	return k.openMetadata(ctx, resolved)
+}
+
+func (k *Kit) openMetadata(ctx context.Context, resolved stack.Resolved) (Stores, error) {
 	metadata, err := k.Opener.Metadata(ctx, resolved)
 	if err != nil {
 		return Stores{}, unusable(resolved, stack.MetadataStore, err)
@@ -55,7 +59,15 @@ func (k *Kit) OpenArtifacts(ctx context.Context) (Stores, error) {
 
 // OpenStores opens both stores of the stack in force.
 func (k *Kit) OpenStores(ctx context.Context) (Stores, error) {
-	stores, err := k.OpenMetadata(ctx)
+	resolved, err := k.StackToRead()
+	if err != nil {
+		return Stores{}, err
+	}
+	return k.openStores(ctx, resolved)
+}
+
+func (k *Kit) openStores(ctx context.Context, resolved stack.Resolved) (Stores, error) {
+	stores, err := k.openMetadata(ctx, resolved)
 	if err != nil {
 		return stores, err
 	}

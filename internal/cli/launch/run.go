@@ -115,28 +115,31 @@ func (l *launch) open(ctx context.Context) (err error) {
 	}
 	stage := l.view.Stage("stack")
 	defer stage.Done("")
-	group, ctx := errgroup.WithContext(ctx)
+	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		if l.artifacts, err = artifact.Open(ctx, l.store, nil); err == nil {
-			err = l.artifacts.Check(ctx)
+			err = l.artifacts.Check(gctx)
 		}
 		return l.broken(stack.ArtifactStore, err)
 	})
 	group.Go(func() (err error) {
-		l.metadata, err = l.Opener.Metadata(ctx, l.stack)
+		l.metadata, err = l.Opener.Metadata(gctx, l.stack)
 		return l.broken(stack.MetadataStore, err)
 	})
 	if l.Catalogue.Remote(l.place) {
 		if l.remote, err = l.Opener.Remote(l.place); err != nil {
 			return err
 		}
-		group.Go(func() error { return l.broken(stack.Orchestrator, l.remote.Check(ctx)) })
+		group.Go(func() error { return l.broken(stack.Orchestrator, l.remote.Check(gctx)) })
 		group.Go(func() (err error) {
-			l.inside, err = flavor.Inside(ctx, l.Opener, l.stack)
+			l.inside, err = flavor.Inside(gctx, l.Opener, l.stack)
 			return l.broken(stack.MetadataStore, err)
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return l.PairStores(ctx, l.stack, l.artifacts, l.metadata)
 }
 
 // broken says which component can't be used, and where to look.

@@ -12,6 +12,7 @@ func (n noun) registerCommand() *cobra.Command {
 		Use: "register NAME -o ORCHESTRATOR -a ARTIFACT_STORE -m METADATA_STORE", Short: "Register a stack", Args: kit.Args(1, 1)}
 	flags := n.addFlags(cmd)
 	cmd.Flags().BoolVar(&set, "set", false, "make it the active stack")
+	decouple := addDecouple(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		s := stack.Stack{Name: args[0], Components: map[stack.Kind]string{}}
 		flags.apply(&s)
@@ -29,6 +30,11 @@ func (n noun) registerCommand() *cobra.Command {
 		n.warn(warnings)
 		n.warnOfSecrets(cmd.Context(), s.Name)
 		n.Statusf("Stack '%s' successfully registered!", s.Name)
+		if *decouple {
+			if err := n.decouple(cmd.Context(), s.Name); err != nil {
+				return err
+			}
+		}
 		if set {
 			return n.set(s.Name, false)
 		}
@@ -58,7 +64,11 @@ func (n noun) updateCommand() *cobra.Command {
 		Args: kit.Args(0, 1), ValidArgsFunction: kit.Complete(n.names),
 	}
 	flags := n.addFlags(cmd)
+	decouple := addDecouple(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *decouple && !flags.given() {
+			return n.decoupleOnly(cmd.Context(), args)
+		}
 		var warnings []string
 		var name string
 		err := n.Files.Update(func(config *stack.Config) (err error) {
@@ -80,6 +90,9 @@ func (n noun) updateCommand() *cobra.Command {
 		n.warn(warnings)
 		n.warnOfSecrets(cmd.Context(), name)
 		n.Statusf("Stack '%s' successfully updated!", name)
+		if *decouple {
+			return n.decouple(cmd.Context(), name)
+		}
 		return nil
 	}
 	return cmd

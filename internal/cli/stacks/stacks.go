@@ -71,6 +71,16 @@ func (n noun) addFlags(cmd *cobra.Command) components {
 	return flags
 }
 
+// given says whether any component was named.
+func (c components) given() bool {
+	for _, name := range c {
+		if *name != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // apply sets the components that were named.
 func (c components) apply(s *stack.Stack) {
 	for kind, name := range c {

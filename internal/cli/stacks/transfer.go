@@ -91,7 +91,8 @@ func (n noun) path(file string) string {
 }
 
 func (n noun) importCommand() *cobra.Command {
-	return &cobra.Command{
+	var decouple *bool
+	cmd := &cobra.Command{
 		Use: "import [NAME] FILE", Short: "Register a stack and its components from a file; under another name if one is given",
 		Example: "  proa stack import k8s.yaml\n  proa stack import staging k8s.yaml",
 		Args:    kit.Args(1, 2),
@@ -108,9 +109,14 @@ func (n noun) importCommand() *cobra.Command {
 			if len(args) > 1 {
 				r.Name = args[0]
 			}
-			return n.add(cmd.Context(), r)
+			if err := n.add(cmd.Context(), r); err != nil || !*decouple {
+				return err
+			}
+			return n.decouple(cmd.Context(), r.Name)
 		},
 	}
+	decouple = addDecouple(cmd)
+	return cmd
 }
 
 // add registers an imported stack. A component that is registered already under its name is used if it is the same but
