@@ -143,7 +143,7 @@ func (j *job) run(ctx context.Context) (driver.Image, error) {
 	if err != nil {
 		return driver.Image{}, err
 	}
-	final, err := withCode(env, j.code, j.r.Labels)
+	final, err := j.withCode(env)
 	if err != nil {
 		return driver.Image{}, err
 	}
@@ -153,7 +153,7 @@ func (j *job) run(ctx context.Context) (driver.Image, error) {
 		if env, err = j.buildEnvironment(ctx); err != nil {
 			return driver.Image{}, err
 		}
-		if final, err = withCode(env, j.code, j.r.Labels); err != nil {
+		if final, err = j.withCode(env); err != nil {
 			return driver.Image{}, err
 		}
 		reused, err = false, j.push(ctx, env, final, false)
@@ -161,6 +161,7 @@ func (j *job) run(ctx context.Context) (driver.Image, error) {
 	if err != nil {
 		return driver.Image{}, err
 	}
+	j.attach(ctx, env, final)
 	j.remember(final)
 	return j.image(final, reused), nil
 }
@@ -176,7 +177,7 @@ func (j *job) unchanged(ctx context.Context) (driver.Image, bool, error) {
 	if !j.cache.load("environments", j.key, &env) || !j.cache.load("pushed", j.tagKey(), &last) {
 		return driver.Image{}, false, nil
 	}
-	final, err := withCode(env, j.code, j.r.Labels)
+	final, err := j.withCode(env)
 	if err != nil || final.digest() != last.Digest {
 		return driver.Image{}, false, nil
 	}

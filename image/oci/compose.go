@@ -79,15 +79,20 @@ func draw(m *v1.Manifest, c *v1.ConfigFile, kind types.MediaType) (picture, erro
 type named struct {
 	layer
 	what string
+	// contents lists what is in it, if that is more than one thing.
+	contents string
 }
 
 func stack(m *v1.Manifest, c *v1.ConfigFile, kind types.MediaType, layers []named) {
 	for _, l := range layers {
 		m.Layers = append(m.Layers, v1.Descriptor{MediaType: layerType(kind), Size: l.Size, Digest: l.Digest})
 		c.RootFS.DiffIDs = append(c.RootFS.DiffIDs, l.DiffID)
-		c.History = append(c.History, v1.History{CreatedBy: "proa: " + l.what})
+		c.History = append(c.History, v1.History{CreatedBy: historyPrefix + l.what, Comment: l.contents})
 	}
 }
+
+// historyPrefix marks our layers in an image's history.
+const historyPrefix = "proa: "
 
 // onBase draws an environment: the base, our layers, and the config that makes the launcher run.
 func onBase(d document, config *v1.ConfigFile, layers []named, r driver.Request) (picture, error) {
@@ -104,25 +109,40 @@ func onBase(d document, config *v1.ConfigFile, layers []named, r driver.Request)
 	return draw(&m, c, d.kind)
 }
 
-// withCode draws the image of a pipeline: its environment and the code.
-func withCode(env picture, code *layer, labels map[string]string) (picture, error) {
+// withCode draws the image of a pipeline: its environment, the code, and what it says of itself.
+func (j *job) withCode(env picture) (picture, error) {
 	m, c, err := env.parse()
 	if err != nil {
 		return picture{}, err
 	}
-	if code != nil {
-		stack(m, c, env.Kind, []named{{layer: *code, what: "code"}})
+	if j.code != nil {
+		stack(m, c, env.Kind, []named{{layer: *j.code, what: "code"}})
 	}
-	if len(labels) > 0 {
-		merged := maps.Clone(c.Config.Labels)
-		if merged == nil {
-			merged = map[string]string{}
-		}
-		maps.Copy(merged, labels)
-		c.Config.Labels = merged
+	labels := maps.Clone(c.Config.Labels)
+	if labels == nil {
+		labels = map[string]string{}
 	}
-	return draw(m, c, env.Kind)
+	annotations := maps.Clone(j.r.Annotations)
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations["org.opencontainers.image.base.name"] = j.r.Base
+	annotations["org.opencontainers.image.base.digest"] = j.base.digest
+	maps.Copy(labels, annotations)
+	maps.Copy(labels, j.r.Labels)
+	labels[environmentLabel] = j.key
+	c.Config.Labels = labels
+	made, err := draw(m, c, env.Kind)
+	if err != nil || env.Kind != types.OCIManifestSchema1 {
+		return made, err // Docker's manifests have no annotations
+	}
+	m.Annotations = annotations
+	made.Manifest, err = json.Marshal(m)
+	return made, err
 }
+
+// environmentLabel names the key of the environment that an image was built on.
+const environmentLabel = "dev.proa.environment"
 
 // ours are the variables that every environment has.
 func ours(have []string) map[string]string {

@@ -87,7 +87,16 @@ func (j *job) cachedLayers(lock []locked) ([]named, bool) {
 		return nil, false
 	}
 	found, ok := j.cache.find(group)
-	return append(large, named{layer: found, what: smallLabel(len(small))}), ok
+	return append(large, named{layer: found, what: smallLabel(len(small)), contents: labels(small)}), ok
+}
+
+// labels lists packages.
+func labels(lock []locked) string {
+	out := make([]string, len(lock))
+	for i, l := range lock {
+		out[i] = l.label()
+	}
+	return strings.Join(out, ", ")
 }
 
 func smallLabel(n int) string { return plural(n, "small package") }
@@ -158,7 +167,7 @@ func (j *job) makeLayers(ctx context.Context, lock []locked, dists map[string]*d
 		}
 	}
 	if len(group.of) > 0 {
-		group.what = smallLabel(len(group.of))
+		group.what, group.contents = smallLabel(len(group.of)), labels(group.of)
 		work = append(work, group)
 	}
 	if err := j.pack(ctx, work, meter); err != nil {
@@ -166,14 +175,15 @@ func (j *job) makeLayers(ctx context.Context, lock []locked, dists map[string]*d
 	}
 	var out []named
 	for _, w := range work {
-		out = append(out, named{layer: w.layer, what: w.what})
+		out = append(out, named{layer: w.layer, what: w.what, contents: w.contents})
 	}
 	return out, nil
 }
 
 // pack is one layer to make.
 type pack struct {
-	what  string
+	what, contents string
+
 	of    []locked
 	large bool
 	items []item

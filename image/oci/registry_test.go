@@ -30,9 +30,9 @@ type server struct {
 	fault func(w http.ResponseWriter, r *http.Request) bool
 }
 
-func newServer(t *testing.T) *server {
+func newServer(t *testing.T, options ...registry.Option) *server {
 	t.Helper()
-	s := &server{inner: registry.New(registry.Logger(log.New(io.Discard, "", 0))), blobs: map[string]map[string]bool{}}
+	s := &server{inner: registry.New(append(options, registry.Logger(log.New(io.Discard, "", 0)))...), blobs: map[string]map[string]bool{}}
 	h := httptest.NewServer(s)
 	t.Cleanup(h.Close)
 	s.host = strings.TrimPrefix(h.URL, "http://")
