@@ -129,6 +129,17 @@ func (b *Builder) Pack(ctx context.Context, r driver.Request, p driver.Progress)
 	return packer.Pack(ctx, r, quiet(p))
 }
 
+// Library returns what can read and remove the images that a builder has pushed.
+func Library(b driver.Builder) (driver.Library, error) {
+	if wrapped, ok := b.(*Builder); ok {
+		b = wrapped.driver
+	}
+	if library, ok := b.(driver.Library); ok {
+		return library, nil
+	}
+	return nil, fmt.Errorf("%w: this image builder keeps no account of the images it has built", driver.ErrInvalid)
+}
+
 // Check says whether images can be pushed to a repository; a driver that can't tell is believed to.
 func (b *Builder) Check(ctx context.Context, repository string) error {
 	if checker, ok := b.driver.(driver.Checker); ok {

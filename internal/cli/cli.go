@@ -12,6 +12,7 @@ import (
 	"github.com/proa-ml/proa/internal/cli/component"
 	"github.com/proa-ml/proa/internal/cli/examples"
 	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/internal/cli/images"
 	"github.com/proa-ml/proa/internal/cli/integrations"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/cli/launch"
@@ -77,7 +78,7 @@ func newRoot(k *kit.Kit) *cobra.Command {
 	})
 	root.AddCommand(setup.NewInit(k), setup.NewVersion(k), setup.NewConfig(k), setup.NewDoctor(k), setup.NewClean(k), profiles.New(k), integrations.New(k), stacks.New(k),
 		launch.NewRun(k), launch.NewSpec(k), launch.NewPlan(k), launch.NewCoordinate(k), runs.New(k), runs.NewLogs(k), pipelines.New(k), examples.New(k), artifacts.New(k))
-	root.AddCommand(secret.New(k))
+	root.AddCommand(secret.New(k), images.New(k))
 	root.AddCommand(absent.New()...)
 	for _, kind := range stack.Kinds() {
 		root.AddCommand(component.New(k, kind))

@@ -1,8 +1,13 @@
 package launch
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"os"
+	"path"
+	"slices"
+	"strings"
 
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
@@ -15,8 +20,10 @@ import (
 // NewRun makes `proa run`.
 func NewRun(k *kit.Kit) *cobra.Command {
 	var specFile, resultFile string
+	var build, rebuild bool
+	var format output.Format
 	cmd := &cobra.Command{
-		Example: "  proa run train.py\n  proa run train.py --epochs 3",
+		Example: "  proa run train.py\n  proa run train.py --epochs 3\n  proa run --build-only train.py",
 		Use:     "run FILE [ARGUMENTS] | run --spec SPEC [--result RESULT]",
 		Short:   "Run a Python file's pipeline, or a spec, on the active stack",
 		Args:    cobra.ArbitraryArgs,
@@ -24,17 +31,30 @@ func NewRun(k *kit.Kit) *cobra.Command {
 			switch {
 			case specFile == "" && len(args) == 0:
 				return fault.New(fault.Usage, "usage: proa "+cmd.Use, "name a Python file, or a spec with --spec")
+			case specFile != "" && len(args) > 0:
+				return fault.New(fault.Usage, "usage: proa "+cmd.Use, "a spec and a file exclude each other")
+			case build && specFile == "":
+				return Images(cmd.Context(), k, args, format, rebuild)
+			case build:
+				data, err := readSpec(inDir(k, specFile))
+				if err != nil {
+					return err
+				}
+				return buildOnly(cmd.Context(), k, data, format, rebuild)
+			case specFile == "" && rebuild:
+				return runScript(k, args, rebuildVariable+"=1")
 			case specFile == "":
 				return runScript(k, args)
-			case len(args) > 0:
-				return fault.New(fault.Usage, "usage: proa "+cmd.Use, "a spec and a file exclude each other")
 			}
-			return runSpec(cmd.Context(), k, inDir(k, specFile), resultFile)
+			return runSpec(cmd.Context(), k, inDir(k, specFile), resultFile, rebuild || k.Env(rebuildVariable) == "1")
 		},
 	}
 	cmd.Flags().SetInterspersed(false) // what follows FILE is the script's
 	cmd.Flags().StringVar(&specFile, "spec", "", "a spec to run, instead of a Python file")
 	cmd.Flags().StringVar(&resultFile, "result", "", "where to write the run as JSON")
+	cmd.Flags().BoolVar(&build, "build-only", false, "build and push the images, print them, and run nothing")
+	cmd.Flags().BoolVar(&rebuild, "rebuild", false, "resolve the requirements anew, and build images again that are there already")
+	output.AddFlag(cmd, &format)
 	return cmd
 }
 
@@ -61,9 +81,10 @@ func NewSpec(k *kit.Kit) *cobra.Command {
 
 // NewPlan makes `proa plan`.
 func NewPlan(k *kit.Kit) *cobra.Command {
+	format := output.Format("json")
 	cmd := &cobra.Command{
-		Example: "  proa plan train.py",
-		Use:     "plan FILE [ARGUMENTS]", Short: "Print what would be built and run on the active stack, as JSON", Args: kit.Args(1, -1),
+		Example: "  proa plan train.py\n  proa plan -o table train.py",
+		Use:     "plan FILE [ARGUMENTS]", Short: "Print what would be built and run on the active stack", Args: kit.Args(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			resolved, err := k.Stack()
 			if err != nil {
@@ -77,11 +98,37 @@ func NewPlan(k *kit.Kit) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return output.Print(k.Streams, "json", p, output.Table{})
+			return output.Print(k.Streams, format, p, planTable(p))
 		},
 	}
 	cmd.Flags().SetInterspersed(false)
+	output.AddFlag(cmd, &format)
 	return cmd
+}
+
+// planTable shows the steps in their order, with what each waits for and which of the images it runs in.
+func planTable(p *plan.Plan) output.Table {
+	t := output.Table{Header: []string{"STEP", "AFTER", "IMAGE", "BASE", "REQUIREMENTS", "CODE"}}
+	number := map[string]string{}
+	for i, image := range p.Images {
+		number[image.Key] = fmt.Sprintf("image %d", i+1)
+	}
+	for _, s := range p.Steps {
+		row := []string{s.Name, strings.Join(s.Needs, ", "), "none", "", "", ""}
+		if i := p.Image(s.Image); i != nil {
+			row[2], row[3], row[4], row[5] = number[i.Key], i.Base, requirementsOf(i), cmp.Or(i.Code, spec.CodeImage)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+func requirementsOf(i *plan.Image) string {
+	all := slices.Clone(i.Requirements)
+	if i.Lock != nil {
+		all = append(all, path.Base(i.Lock.Path))
+	}
+	return strings.Join(all, ", ")
 }
 
 func encode(p *plan.Plan) (json.RawMessage, error) { return json.Marshal(p) }

@@ -51,7 +51,7 @@ type launch struct {
 }
 
 // runSpec runs a spec on the active stack.
-func runSpec(ctx context.Context, k *kit.Kit, specFile, resultFile string) (err error) {
+func runSpec(ctx context.Context, k *kit.Kit, specFile, resultFile string, rebuild bool) (err error) {
 	l := &launch{Kit: k, began: k.Now()}
 	if l.data, err = readSpec(specFile); err != nil {
 		return err
@@ -65,6 +65,9 @@ func runSpec(ctx context.Context, k *kit.Kit, specFile, resultFile string) (err 
 	l.place = k.Catalogue.Place(l.stack)
 	if l.pipeline, l.plan, err = planFor(k, l.stack, l.data); err != nil {
 		return err
+	}
+	if rebuild {
+		renew(l.plan)
 	}
 	if l.settings, err = settingsOf(l.plan); err != nil {
 		return err
