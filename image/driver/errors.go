@@ -14,4 +14,6 @@ var (
 	ErrRefused = errors.New("registry refused")
 	// ErrInvalid: the request can't be built as it is: no such base, unsolvable requirements, unreadable code.
 	ErrInvalid = errors.New("image can't be built")
+	// ErrNotFound: the registry has no such image, or an image has no such thing.
+	ErrNotFound = errors.New("not in the registry")
 )

@@ -45,7 +45,7 @@ func explain(err error, repo name.Repository, doing string) error {
 	var terr *transport.Error
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
-		errors.Is(err, driver.ErrInvalid), errors.Is(err, driver.ErrRefused), errors.Is(err, driver.ErrUnavailable), errors.Is(err, driver.ErrIndex):
+		errors.Is(err, driver.ErrInvalid), errors.Is(err, driver.ErrNotFound), errors.Is(err, driver.ErrRefused), errors.Is(err, driver.ErrUnavailable), errors.Is(err, driver.ErrIndex):
 		return err
 	case errors.As(err, &terr):
 		return explainStatus(terr, repo, doing)

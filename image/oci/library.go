@@ -135,7 +135,7 @@ func (b *Builder) find(ctx context.Context, text string) (*registry, document, *
 		d, ok, err = r.manifest(ctx, index.Manifests[0].Digest.String())
 	}
 	if err == nil && !ok {
-		err = invalid(nil, "there is no image %s; `proa image list` shows those of the stack's registry", text)
+		err = fmt.Errorf("%w: image %s; `proa image list` shows those of the stack's registry", driver.ErrNotFound, text)
 	}
 	var raw []byte
 	var m v1.Manifest
@@ -211,7 +211,7 @@ func (b *Builder) BOM(ctx context.Context, ref string) ([]byte, error) {
 		data, err := r.small(ctx, m.Layers[0].Digest.String())
 		return data, explain(err, r.repo, "read")
 	}
-	return nil, invalid(nil, "image %s has no bill of materials: build it again with `proa image build --rebuild`", ref)
+	return nil, fmt.Errorf("%w: a bill of materials of image %s; `proa image build --rebuild` makes one", driver.ErrNotFound, ref)
 }
 
 // Unused implements driver.Library.

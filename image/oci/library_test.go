@@ -55,7 +55,7 @@ func billOfMaterials(t *testing.T, s *server) {
 	if len(manifest.Manifests) != 1 {
 		t.Errorf("referrers = %+v", manifest.Manifests)
 	}
-	if _, err := b.BOM(t.Context(), r.Base); !errors.Is(err, driver.ErrInvalid) {
+	if _, err := b.BOM(t.Context(), r.Base); !errors.Is(err, driver.ErrNotFound) {
 		t.Errorf("bill of an image that proa didn't build = %v", err)
 	}
 }
@@ -124,7 +124,7 @@ func TestLibrary(t *testing.T) {
 	}
 	_, err = b.Build(t.Context(), r, nil)
 	check(t, err)
-	if _, err := b.Inspect(t.Context(), r.Repository+":none"); !errors.Is(err, driver.ErrInvalid) || !strings.Contains(err.Error(), "proa image list") {
+	if _, err := b.Inspect(t.Context(), r.Repository+":none"); !errors.Is(err, driver.ErrNotFound) || !strings.Contains(err.Error(), "proa image list") {
 		t.Errorf("an image that isn't there: %v", err)
 	}
 	if tags, err := quick(t, oci.Options{}).Tags(t.Context(), s.host+"/nothing/proa"); err != nil || len(tags) > 0 {

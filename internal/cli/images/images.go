@@ -65,7 +65,7 @@ func told(err error) error {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
 		return err
-	case errors.Is(err, driver.ErrInvalid):
+	case errors.Is(err, driver.ErrInvalid), errors.Is(err, driver.ErrNotFound):
 		return fault.With(fault.Usage, "", err)
 	}
 	return fault.With(fault.Infrastructure, "`proa stack check` says which component can't be used", err)

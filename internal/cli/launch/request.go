@@ -33,9 +33,9 @@ func (l *launch) request(ctx context.Context, i plan.Image, repository string, n
 		Python: i.Python, Interpreter: l.pipeline.Source.Interpreter, Root: root,
 		Requirements: i.Requirements, Constraints: i.Constraints, IndexOptions: i.IndexOptions, Lock: i.Lock,
 		InstallerArgs: i.InstallerArgs, Environment: i.Environment, User: i.User,
-		Files:   map[string]string{"/opt/proa/bin/proa-step": step, "/opt/proa/sdk/proa": filepath.Join(folder, "proa")},
-		Ignore:  i.Dockerignore,
-		Labels:  map[string]string{"dev.proa.pipeline": l.pipeline.Name}, Annotations: l.provenance(ctx),
+		Files:  map[string]string{"/opt/proa/bin/proa-step": step, "/opt/proa/sdk/proa": filepath.Join(folder, "proa")},
+		Ignore: i.Dockerignore,
+		Labels: map[string]string{"dev.proa.pipeline": l.pipeline.Name}, Annotations: l.provenance(ctx),
 		Rebuild: i.PreventReuse, Ready: i.SkipBuild,
 	}
 	if r.Secrets, err = l.buildSecrets(ctx, i.BuildSecrets); err != nil {
