@@ -25,12 +25,20 @@ func (n noun) renameCommand() *cobra.Command {
 }
 
 func (n noun) copyCommand() *cobra.Command {
-	return &cobra.Command{
+	var between kit.Between
+	cmd := &cobra.Command{
 		Use: "copy SOURCE NEW", Short: fmt.Sprintf("Register %s like another one", n.kind.Article()),
-		Example: fmt.Sprintf("  proa %s copy default mine", n.kind),
+		Example: fmt.Sprintf("  proa %s copy default mine\n  proa %[1]s copy theirs mine --from team", n.kind),
 		Args:    kit.Args(2, 2), ValidArgsFunction: kit.Complete(n.names),
 		RunE: func(_ *cobra.Command, args []string) error {
-			err := n.Files.Update(func(config *stack.Config) error { return config.CopyComponent(n.kind, args[0], args[1]) })
+			err := n.Copy(between, func(from, to *stack.Config) error {
+				c, err := from.Component(n.kind, args[0])
+				if err != nil {
+					return err
+				}
+				c.Name, c.BuiltIn = args[1], false
+				return to.AddComponent(c)
+			})
 			if err != nil {
 				return err
 			}
@@ -38,6 +46,8 @@ func (n noun) copyCommand() *cobra.Command {
 			return nil
 		},
 	}
+	between.AddFlags(cmd)
+	return cmd
 }
 
 func (n noun) removeAttributeCommand() *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"github.com/proa-ml/proa/stack"
+	"github.com/spf13/cobra"
 )
 
 // Profile is the profile in force, and where that is set.
@@ -46,4 +47,41 @@ func ProfileData(dataDir, profile string) string {
 		return dataDir
 	}
 	return filepath.Join(dataDir, "profiles", profile)
+}
+
+// FilesOf returns the stacks and components of a profile; those in force if none is named.
+func (k *Kit) FilesOf(profile string) (stack.Files, error) {
+	if profile == "" || profile == k.Profile.Name {
+		return k.Files, nil
+	}
+	if err := k.Profiles.Check(profile); err != nil {
+		return stack.Files{}, err
+	}
+	return stack.Files{Dir: k.Profiles.Folder(profile), BuiltIn: k.Files.BuiltIn}, nil
+}
+
+// Between are the flags of a command that copies from one profile to another.
+type Between struct{ From, To string }
+
+// AddFlags gives a command the flags.
+func (b *Between) AddFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&b.From, "from", "", "the profile of SOURCE; the active one if not given")
+	cmd.Flags().StringVar(&b.To, "to", "", "the profile of NEW; the active one if not given")
+}
+
+// Copy reads the source's profile and changes the other one.
+func (k *Kit) Copy(b Between, change func(from, to *stack.Config) error) error {
+	from, err := k.FilesOf(b.From)
+	if err != nil {
+		return err
+	}
+	to, err := k.FilesOf(b.To)
+	if err != nil {
+		return err
+	}
+	source, err := from.Load()
+	if err != nil {
+		return err
+	}
+	return to.Update(func(target *stack.Config) error { return change(source, target) })
 }

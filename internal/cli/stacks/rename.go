@@ -1,6 +1,8 @@
 package stacks
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/proa-ml/proa/internal/cli/kit"
@@ -40,11 +42,14 @@ func (n noun) follow(from, to string) error {
 }
 
 func (n noun) copyCommand() *cobra.Command {
-	return &cobra.Command{
+	var between kit.Between
+	cmd := &cobra.Command{
 		Use: "copy SOURCE NEW", Short: "Register a stack with another one's components", Args: kit.Args(2, 2), ValidArgsFunction: kit.Complete(n.names),
-		Example: "  proa stack copy default mine",
+		Long: "Register a stack with another one's components. From one profile to another the components are copied, too, unless they are\n" +
+			"there already.",
+		Example: "  proa stack copy default mine\n  proa stack copy k8s k8s --from team",
 		RunE: func(_ *cobra.Command, args []string) error {
-			err := n.Files.Update(func(config *stack.Config) error { return config.CopyStack(args[0], args[1]) })
+			err := n.Copy(between, func(from, to *stack.Config) error { return n.copyStack(from, to, args[0], args[1]) })
 			if err != nil {
 				return err
 			}
@@ -52,6 +57,35 @@ func (n noun) copyCommand() *cobra.Command {
 			return nil
 		},
 	}
+	between.AddFlags(cmd)
+	return cmd
+}
+
+// copyStack copies a stack, and those of its components that aren't there.
+func (n noun) copyStack(from, to *stack.Config, source, name string) error {
+	s, err := from.Stack(source)
+	if err != nil {
+		return err
+	}
+	for kind, component := range s.Components {
+		c, err := from.Component(kind, component)
+		if err != nil {
+			return err
+		}
+		present, err := to.Component(kind, component)
+		switch {
+		case err != nil:
+			err = to.AddComponent(c)
+		case !c.BuiltIn && (present.Flavor != c.Flavor || !maps.Equal(present.Attributes, c.Attributes)):
+			err = stack.Mistake(fmt.Sprintf("rename one of them: `proa %s rename %s NEW`", kind, component),
+				"%s named %q exists there already and is another one", kind.Article(), component)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	s.Name, s.BuiltIn = name, false
+	return to.AddStack(s)
 }
 
 // removeComponentCommand takes optional components from a stack.

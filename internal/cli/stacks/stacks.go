@@ -68,6 +68,7 @@ func (n noun) addFlags(cmd *cobra.Command) components {
 			return names, cobra.ShellCompDirectiveNoFileComp
 		})
 	}
+	addAbsent(cmd)
 	return flags
 }
 
