@@ -37,7 +37,7 @@ func (s *Server) dial(ctx context.Context) (net.Conn, error) {
 	select {
 	case a := <-answers:
 		if a.err != nil {
-			return nil, fmt.Errorf("%w: forwarding a connection to pod %s: %w", driver.ErrUnavailable, pod, a.err)
+			return nil, fmt.Errorf("%w: %w", driver.ErrUnavailable, s.explain(ctx, "forwarding a connection to pod "+pod, a.err))
 		}
 		return a.conn, nil
 	case <-ctx.Done():

@@ -90,7 +90,7 @@ contexts: [{name: away, context: {cluster: c, user: u}}]
 		}
 	}
 	cfg.Context = "awya"
-	if _, err := New(cfg, nil); err == nil || !strings.Contains(err.Error(), "known are: away") {
+	if _, err := New(cfg, nil); err == nil || !strings.Contains(err.Error(), "it has: away") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -25,7 +25,7 @@ func TestServer(t *testing.T) {
 	s := serverOf(t, onCluster(t))
 	_, err := s.Open(limited(t))
 	mistake(t, err, "is not up", "proa stack up")
-	up(t, s)
+	upFromTwoMachines(t, s)
 	t.Run("conformance", func(t *testing.T) { testConformance(t, s) })
 	t.Run("opened at once", func(t *testing.T) { testOpenedAtOnce(t, s) })
 	t.Run("log", func(t *testing.T) { testLog(t, s) })
@@ -35,9 +35,28 @@ func TestServer(t *testing.T) {
 	}
 	t.Run("pod deleted", func(t *testing.T) { testPodDeleted(t, s, store) })
 	t.Run("up again", func(t *testing.T) { testUpAgain(t, s) })
+	t.Run("not permitted", func(t *testing.T) { testNotPermitted(t, s) })
 	t.Run("down and up", func(t *testing.T) { testDownAndUp(t, s) })
 	t.Run("secret lost", func(t *testing.T) { testSecretLost(t, s) })
 	t.Run("removed", func(t *testing.T) { testRemoved(t, s) })
+}
+
+// upFromTwoMachines makes one server, with one set of passwords.
+func upFromTwoMachines(t *testing.T, s *Server) {
+	t.Helper()
+	var group sync.WaitGroup
+	for _, machine := range []*Server{s, serverOf(t, s.cfg)} {
+		group.Go(func() {
+			if err := machine.Up(limited(t), ignore); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	onlyPod(t, s)
 }
 
 // asRoot is how root reaches a new database of the server.

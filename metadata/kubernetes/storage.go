@@ -2,11 +2,13 @@ package kubernetes
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/proa-ml/proa/internal/strict"
@@ -66,4 +68,24 @@ func chooseClass(wanted string, classes []storagev1.StorageClass, volumes []core
 		hint = "choose one: --storage_class=" + known[0]
 	}
 	return stack.Mistake(hint, "the cluster has no default storage class to provide a volume; %s", list)
+}
+
+// changeOf says whether a claim that is there has to grow. Nothing else of it can change.
+func (cfg Config) changeOf(claim *corev1.PersistentVolumeClaim) (grow bool, err error) {
+	if claim.DeletionTimestamp != nil {
+		return false, stack.Mistake("finish that first: `proa metadata-store down NAME --force`", "the volume claim %s/%s is being removed", cfg.Namespace, cfg.Name)
+	}
+	if class := claim.Spec.StorageClassName; cfg.StorageClass != "" && class != nil && *class != cfg.StorageClass {
+		return false, stack.Mistake(fmt.Sprintf("set it back: --storage_class=%s; or make another server with --deployment_name", *class),
+			"the volume is there already, of the storage class %q, and can't become one of %q", *class, cfg.StorageClass)
+	}
+	has := claim.Spec.Resources.Requests[corev1.ResourceStorage]
+	switch wanted := resource.MustParse(cfg.Capacity); wanted.Cmp(has) {
+	case 0:
+		return false, nil
+	case -1:
+		return false, stack.Mistake(fmt.Sprintf("set it back: --storage_capacity=%s; or make another server with --deployment_name", has.String()),
+			"the volume is there already, with %s, and can't shrink to %s", has.String(), cfg.Capacity)
+	}
+	return true, nil
 }

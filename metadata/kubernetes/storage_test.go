@@ -59,3 +59,33 @@ func TestChooseClass(t *testing.T) {
 		})
 	}
 }
+
+func TestChangeOf(t *testing.T) {
+	now := metav1.Now()
+	for name, test := range map[string]struct {
+		change        func(*Config, *corev1.PersistentVolumeClaim)
+		grow          bool
+		problem, hint string
+	}{
+		"the same":         {func(*Config, *corev1.PersistentVolumeClaim) {}, false, "", ""},
+		"in other words":   {func(c *Config, _ *corev1.PersistentVolumeClaim) { c.Capacity = "10240Mi" }, false, "", ""},
+		"grows":            {func(c *Config, _ *corev1.PersistentVolumeClaim) { c.Capacity = "20Gi" }, true, "", ""},
+		"shrinks":          {func(c *Config, _ *corev1.PersistentVolumeClaim) { c.Capacity = "5Gi" }, false, "can't shrink to 5Gi", "--storage_capacity=10Gi"},
+		"another class":    {func(c *Config, _ *corev1.PersistentVolumeClaim) { c.StorageClass = "slow" }, false, `can't become one of "slow"`, "--storage_class=fast"},
+		"class of default": {func(c *Config, _ *corev1.PersistentVolumeClaim) { c.StorageClass = "" }, false, "", ""},
+		"being removed":    {func(_ *Config, p *corev1.PersistentVolumeClaim) { p.DeletionTimestamp = &now }, false, "is being removed", "--force"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := testConfig()
+			claim := cfg.buildClaim()
+			test.change(&cfg, claim)
+			grow, err := cfg.changeOf(claim)
+			if grow != test.grow || (err != nil) != (test.problem != "") {
+				t.Errorf("got %v, %v", grow, err)
+			}
+			if test.problem != "" {
+				mistake(t, err, test.problem, test.hint)
+			}
+		})
+	}
+}

@@ -62,7 +62,7 @@ func (s *Server) makeNamespace(ctx context.Context) error {
 // makeStorage makes the claim of a volume and, before it, the Secret: passwords are made once, and data without their
 // passwords are never made.
 func (s *Server) makeStorage(ctx context.Context) error {
-	_, claimed, err := s.claims().find(ctx)
+	claim, claimed, err := s.claims().find(ctx)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,19 @@ func (s *Server) makeStorage(ctx context.Context) error {
 	if err := s.makeSecret(ctx, claimed); err != nil {
 		return err
 	}
-	return s.claims().apply(ctx, s.cfg.buildClaim())
+	if !claimed {
+		return s.claims().apply(ctx, s.cfg.buildClaim())
+	}
+	grow, err := s.cfg.changeOf(claim)
+	if err != nil || !grow {
+		return err
+	}
+	size := fmt.Sprintf(`{"spec":{"resources":{"requests":{"storage":%q}}}}`, s.cfg.Capacity)
+	err = s.claims().patch(ctx, types.MergePatchType, []byte(size))
+	if err != nil && !errors.Is(err, driver.ErrUnavailable) {
+		return stack.Mistake("give --storage_capacity its former value, or allow its storage class to expand volumes", "the volume can't grow: %v", err)
+	}
+	return err
 }
 
 func (s *Server) makeSecret(ctx context.Context, claimed bool) error {
