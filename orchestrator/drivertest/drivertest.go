@@ -64,7 +64,9 @@ func Run(t *testing.T, h Harness) {
 		{"TimeLimit", testTimeLimit},
 		{"LogsComeInOrder", testLogs},
 		{"Many", testMany},
+		{"OneAfterTheOther", testOneAfterTheOther},
 		{"Reopen", testReopen},
+		{"ReopenLater", testReopenLater},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.test(newWorld(t, h)) })
 	}

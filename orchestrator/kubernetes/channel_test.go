@@ -15,11 +15,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/step"
 )
 
 // channelServer serves a channel over real TLS, and returns a launcher's client and the base of its addresses.
 func channelServer(t *testing.T, tr *tracker, key []byte) (*http.Client, string) {
+	t.Helper()
+	return poolServer(t, tr, newPool(time.Now), key)
+}
+
+func poolServer(t *testing.T, tr *tracker, p *pool, key []byte) (*http.Client, string) {
 	t.Helper()
 	certificate, private, err := newCertificate(rand.Reader, time.Now())
 	if err != nil {
@@ -33,7 +39,7 @@ func channelServer(t *testing.T, tr *tracker, key []byte) (*http.Client, string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &channel{run: "run-1", key: key, tracker: tr, pool: newPool(time.Now)}
+	c := &channel{run: "run-1", key: key, tracker: tr, pool: p}
 	stop := c.serve(listener, pair, slog.New(slog.DiscardHandler))
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(certificate) {
@@ -120,5 +126,70 @@ func TestChannelBeforeWatch(t *testing.T) {
 	client, base := channelServer(t, tr, []byte("k"))
 	if got := post(t, client, base+"/v1/attempts/a/started", step.Token([]byte("k"), "a"), nil); got != 503 {
 		t.Errorf("answer %d, want 503", got)
+	}
+}
+
+// A pod is told what is next by its own token only, and late.
+func TestChannelNext(t *testing.T) {
+	key := []byte("the run's key")
+	tr, _, _ := trackerAt(t)
+	p := newPool(time.Now)
+	client, base := poolServer(t, tr, p, key)
+	ask := func(pod, after, token string) (int, string) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/v1/pods/"+pod+"/next?after="+after, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		response, err := client.Do(request)
+		if err != nil {
+			t.Error(err)
+			return 0, ""
+		}
+		defer func() { _ = response.Body.Close() }()
+		var next step.Next
+		if response.StatusCode == http.StatusOK {
+			if err := json.NewDecoder(response.Body).Decode(&next); err != nil {
+				t.Error(err)
+			}
+		}
+		return response.StatusCode, next.Attempt
+	}
+	take := func(name string, want way) placement {
+		t.Helper()
+		c := &claim{Attempt: driver.Attempt{Name: name, Number: 1}, fit: "x", since: time.Now()}
+		h, how := p.take(c)
+		if how != want {
+			t.Fatalf("%s gets its place in the way %d", name, how)
+		}
+		tr.starting(name)(nil)
+		return placement{c, h, how}
+	}
+	p.settled(take("a", wayNew), nil)
+	if code, _ := ask("a", "a", step.Token(key, "b")); code != http.StatusUnauthorized {
+		t.Errorf("with another's token: %d", code)
+	}
+	if code, _ := ask("unknown", "a", step.Token(key, "unknown")); code != http.StatusGone {
+		t.Errorf("a pod that isn't known: %d", code)
+	}
+	outcome, err := json.Marshal(step.Outcome{Run: "run-1", Name: "a", Status: step.Succeeded})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := post(t, client, base+"/v1/attempts/a/outcome?more", step.Token(key, "a"), outcome); code != http.StatusNoContent {
+		t.Fatalf("the outcome: %d", code)
+	}
+	answered := make(chan string, 1)
+	go func() {
+		_, attempt := ask("a", "a", step.Token(key, "a"))
+		answered <- attempt
+	}()
+	p.settled(take("b", wayMove), nil)
+	if attempt := <-answered; attempt != "b" {
+		t.Errorf("told %q", attempt)
+	}
+	if code := post(t, client, base+"/v1/attempts/b/outcome?more", step.Token(key, "a"), outcome); code != http.StatusUnauthorized {
+		t.Errorf("b's outcome with a's token: %d", code)
 	}
 }
