@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/internal/cli/secret"
 	"github.com/proa-ml/proa/stack"
 	"github.com/spf13/cobra"
 )
@@ -22,6 +23,9 @@ func New(k *kit.Kit, kind stack.Kind) *cobra.Command {
 		n.registerCommand(), n.updateCommand(), n.removeAttributeCommand(), n.renameCommand(), n.copyCommand(), n.deleteCommand(),
 		n.listCommand(), n.describeCommand(), n.getCommand(), n.explainCommand(), n.flavorCommand(),
 		n.upCommand(), n.downCommand(), n.logsCommand())
+	if kind == stack.SecretsManager {
+		group.AddCommand(secret.NewFormer(k))
+	}
 	if kind == stack.Orchestrator {
 		group.AddCommand(n.permissionsCommand())
 	}

@@ -22,6 +22,13 @@ func New(k *kit.Kit) *cobra.Command {
 		n.createCommand(), n.listCommand(), n.getCommand(), n.updateCommand(), n.deleteCommand())
 }
 
+// NewFormer makes `proa secrets-manager secret`, which is how ZenML spelt it.
+func NewFormer(k *kit.Kit) *cobra.Command {
+	cmd := New(k)
+	cmd.Hidden = true
+	return cmd
+}
+
 // manager is the secrets manager of the active stack.
 func (n noun) manager(ctx context.Context) (*secrets.Manager, error) {
 	s, err := n.StackToRead()
