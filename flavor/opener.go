@@ -12,19 +12,29 @@ import (
 	"github.com/proa-ml/proa/step"
 )
 
-// Opener opens the components of a validated stack.
-type Opener interface {
+// StoreOpener opens the stores of a stack.
+type StoreOpener interface {
 	// Artifacts says how to open the artifact store; artifact.Open takes it.
 	Artifacts(ctx context.Context, s stack.Resolved) (step.Store, error)
 	// Metadata connects to the metadata store.
 	Metadata(ctx context.Context, s stack.Resolved) (metadatadriver.Store, error)
-	// Images returns the stack's image builder and the repository to push to. It contacts neither.
-	Images(ctx context.Context, s stack.Resolved) (builder imagedriver.Builder, repository string, err error)
+}
+
+// SecretsOpener opens the secrets manager of a stack.
+type SecretsOpener interface {
 	// Secrets returns the stack's secrets manager. It contacts nothing.
 	Secrets(ctx context.Context, s stack.Resolved) (*secrets.Manager, error)
 	// Reveal returns a stack in which the attributes of components of the given kinds, or of all if none is given, are what
 	// they refer to in its secrets manager. The other methods do that by themselves, each for what it opens.
 	Reveal(ctx context.Context, s stack.Resolved, kinds ...stack.Kind) (stack.Resolved, error)
+}
+
+// Opener opens the components of a validated stack.
+type Opener interface {
+	StoreOpener
+	SecretsOpener
+	// Images returns the stack's image builder and the repository to push to. It contacts neither.
+	Images(ctx context.Context, s stack.Resolved) (builder imagedriver.Builder, repository string, err error)
 	// Local makes an orchestrator that runs in this process.
 	Local(ctx context.Context, s stack.Resolved, p Process) (orchestratordriver.Orchestrator, error)
 	// Remote makes the client's side of a remote orchestrator. It contacts nothing.
