@@ -3,11 +3,13 @@ package flavor
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	imagedriver "github.com/proa-ml/proa/image/driver"
 	metadatadriver "github.com/proa-ml/proa/metadata/driver"
 	orchestratordriver "github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/secrets"
+	"github.com/proa-ml/proa/spec"
 	"github.com/proa-ml/proa/stack"
 	"github.com/proa-ml/proa/step"
 )
@@ -115,4 +117,28 @@ type Coordinator struct {
 	Config []byte
 	// Open makes the orchestrator.
 	Open func(ctx context.Context) (orchestratordriver.Orchestrator, error)
+}
+
+// Scheduler is the power of a Remote that starts runs by itself at given times.
+type Scheduler interface {
+	// Schedule makes a schedule of a submission, whose Run and RunName are empty, or changes the one of that name.
+	Schedule(ctx context.Context, s Submission, schedule spec.Schedule, stack string) (created bool, err error)
+	Schedules(ctx context.Context) ([]Scheduled, error)
+	// ChangeSchedule changes when a schedule runs, or whether it is paused.
+	ChangeSchedule(ctx context.Context, name string, change func(*Scheduled)) error
+	// TriggerSchedule starts a run now and returns its id.
+	TriggerSchedule(ctx context.Context, name string) (run string, err error)
+	DeleteSchedule(ctx context.Context, name string) error
+}
+
+// Scheduled is a schedule as it is now.
+type Scheduled struct {
+	spec.Schedule
+	Pipeline string    `json:"pipeline"`
+	Stack    string    `json:"stack"`
+	Paused   bool      `json:"paused"`
+	Created  time.Time `json:"created,omitzero"`
+	// Last is when a run was started last, Active are the names of the Jobs that run now.
+	Last   time.Time `json:"last,omitzero"`
+	Active []string  `json:"active,omitempty"`
 }

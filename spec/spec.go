@@ -28,7 +28,27 @@ type Pipeline struct {
 	Settings *Settings `json:"settings,omitempty"`
 	// Secrets names the secrets that every step is given, besides its own.
 	Secrets []string `json:"secrets,omitempty"`
-	Steps   []Step   `json:"steps"`
+	// Schedule has the pipeline run again and again instead of now; nil means now.
+	Schedule *Schedule `json:"schedule,omitempty"`
+	Steps    []Step    `json:"steps"`
+}
+
+// Schedule says when a pipeline is run.
+type Schedule struct {
+	// Name identifies the schedule in its namespace; empty means the pipeline's name.
+	Name string `json:"name,omitempty"`
+	// CronExpression is minute, hour, day of the month, month and day of the week, or such as "@daily".
+	CronExpression string `json:"cron_expression"`
+	// Timezone is where the expression's hours are, such as "Europe/Berlin"; empty means the cluster's, mostly UTC.
+	Timezone string `json:"timezone,omitempty"`
+	// StartTime and EndTime bound the time in which runs are started, as in RFC 3339; empty means no bound.
+	StartTime string `json:"start_time,omitempty"`
+	EndTime   string `json:"end_time,omitempty"`
+	// Catchup starts one run for what was missed, whenever the cluster can again; otherwise what is late is left out.
+	Catchup bool `json:"catchup,omitempty"`
+	// Concurrency says what happens if the run before still goes on: "forbid" (the default) leaves the new one out, "allow"
+	// runs both, "replace" ends the old one.
+	Concurrency string `json:"concurrency,omitempty"`
 }
 
 // Source says where the user's code is on the machine that wrote the spec.

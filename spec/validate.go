@@ -25,6 +25,11 @@ func (p *Pipeline) Validate() error {
 	if slices.Contains(p.Secrets, "") {
 		errs = append(errs, fmt.Errorf("pipeline %q: secrets holds an empty name", p.Name))
 	}
+	if p.Schedule != nil {
+		if err := p.Schedule.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("the schedule of pipeline %q: %w", p.Name, err))
+		}
+	}
 	steps, err := index(p.Steps)
 	errs = append(errs, err)
 	errs = append(errs, p.Settings.validate("the pipeline"))

@@ -215,10 +215,14 @@ func Kubeconfig(env func(string) string) Contexts {
 type cluster struct{ *kubernetes.Client }
 
 func (c cluster) Submit(ctx context.Context, s flavor.Submission) error {
-	return c.Client.Submit(ctx, kubernetes.Submission{
+	return c.Client.Submit(ctx, submission(s))
+}
+
+func submission(s flavor.Submission) kubernetes.Submission {
+	return kubernetes.Submission{
 		Run: s.Run, RunName: s.RunName, Pipeline: s.Pipeline, CoordinatorImage: s.Image, CoordinatorArgs: s.Args,
 		Settings: s.Settings, Config: s.Config, PullConfig: s.PullConfig, Access: step.Access{APIVersion: spec.APIVersion, Store: s.Store, Secrets: s.Secrets},
-	})
+	}
 }
 
 func (c cluster) Follow(ctx context.Context, run string, line func([]byte) error, waiting func(string)) error {

@@ -20,6 +20,7 @@ import (
 	"github.com/proa-ml/proa/internal/cli/profiles"
 	"github.com/proa-ml/proa/internal/cli/reference"
 	"github.com/proa-ml/proa/internal/cli/runs"
+	"github.com/proa-ml/proa/internal/cli/schedules"
 	"github.com/proa-ml/proa/internal/cli/secret"
 	"github.com/proa-ml/proa/internal/cli/setup"
 	"github.com/proa-ml/proa/internal/cli/stacks"
@@ -77,7 +78,7 @@ func newRoot(k *kit.Kit) *cobra.Command {
 		return fault.New(fault.Usage, fmt.Sprintf("see `%s --help`", cmd.CommandPath()), "%w", err)
 	})
 	root.AddCommand(setup.NewInit(k), setup.NewVersion(k), setup.NewConfig(k), setup.NewDoctor(k), setup.NewClean(k), profiles.New(k), integrations.New(k), stacks.New(k),
-		launch.NewRun(k), launch.NewSpec(k), launch.NewPlan(k), launch.NewCoordinate(k), runs.New(k), runs.NewLogs(k), pipelines.New(k), examples.New(k), artifacts.New(k))
+		launch.NewRun(k), launch.NewSpec(k), launch.NewPlan(k), launch.NewCoordinate(k), runs.New(k), runs.NewLogs(k), schedules.New(k), pipelines.New(k), examples.New(k), artifacts.New(k))
 	root.AddCommand(secret.New(k), images.New(k))
 	root.AddCommand(absent.New()...)
 	for _, kind := range stack.Kinds() {

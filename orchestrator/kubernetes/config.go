@@ -77,10 +77,16 @@ func LoadInCluster(env func(string) string, dir string) (InCluster, error) {
 		PullSecret: env(envPullSecret),
 		KeepPods:   env(envKeepPods),
 	}}
+	secret := env(envSecret)
+	if secret != "" {
+		in.Config.Run = runOfJob(in.Config.Job.UID)
+	} else {
+		secret = ObjectName(in.Config.Run)
+	}
 	if in.Config.Run == "" || in.Config.Namespace == "" {
 		return in, fmt.Errorf("%s and %s are not set: this command runs in a pod that `proa run` made", step.RunEnv, envNamespace)
 	}
-	in.Config.Secret = ObjectName(in.Config.Run)
+	in.Config.Secret = secret
 	if ip := env(envPodIP); ip != "" {
 		in.Config.Coordinator = net.JoinHostPort(ip, strconv.Itoa(step.ChannelPort))
 	}

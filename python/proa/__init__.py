@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from proa.materializers import Materializer
     from proa.pipelines import Pipeline, pipeline
     from proa.runs import Output, Run, StepRun, get_run
+    from proa.schedules import Schedule
     from proa.secrets import get_secret
     from proa.settings import OnOOM, Resources, ResourceSettings, Retry
     from proa.steps import Step, step
@@ -39,6 +40,7 @@ _HOMES = {
     "Retry": "settings",
     "Run": "runs",
     "RunFailed": "errors",
+    "Schedule": "schedules",
     "Step": "steps",
     "StepContext": "context",
     "StepRun": "runs",
@@ -67,6 +69,7 @@ __all__ = [
     "Retry",
     "Run",
     "RunFailed",
+    "Schedule",
     "Step",
     "StepContext",
     "StepRun",

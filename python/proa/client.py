@@ -20,8 +20,11 @@ from proa.errors import ProaError, RunFailed
 from proa.runs import Run, artifact_folder
 
 
-def run(spec: Dict[str, Any]) -> Run:
-    """Run a specification on the active stack and return the run. Raise :class:`RunFailed` if it did not succeed."""
+def run(spec: Dict[str, Any]) -> Optional[Run]:
+    """Run a specification on the active stack and return the run; None if it was scheduled.
+
+    Raise :class:`RunFailed` if it did not succeed.
+    """
     only = os.environ.get("PROA_SPEC_ONLY")
     if only:
         _write(Path(only), spec)
@@ -34,6 +37,8 @@ def run(spec: Dict[str, Any]) -> Run:
         finished = _result(result_file)
     if code != 0:
         raise RunFailed(code, finished)
+    if finished is None and (spec.get("schedule") or os.environ.get("PROA_SCHEDULE")):
+        return None
     if finished is None:
         raise ProaError(f"{program} succeeded but wrote no result; it may be of another version than this package")
     return finished

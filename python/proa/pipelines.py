@@ -10,7 +10,7 @@ from proa.errors import PipelineError, nearest
 if TYPE_CHECKING:
     from proa.runs import Run
 
-_OPTIONS = ("name", "enable_cache", "settings", "secrets")
+_OPTIONS = ("name", "enable_cache", "settings", "secrets", "schedule")
 
 _interceptor: Optional[Callable[[], Any]] = None
 
@@ -44,7 +44,7 @@ class Pipeline:
             return cast("Run", self.function(*args, **kwargs))
         from proa import client
 
-        return client.run(self.spec(*args, **kwargs))
+        return cast("Run", client.run(self.spec(*args, **kwargs)))
 
     def spec(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:
         """Return the pipeline's specification for these arguments, without running it."""

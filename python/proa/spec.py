@@ -13,6 +13,7 @@ from proa.errors import PipelineError, nearest
 from proa.graph import Graph, Node
 from proa.materializers import Materializer, custom_materializer
 from proa.parameters import literal_problem
+from proa.schedules import schedule_document
 from proa.secrets import secret_names
 from proa.settings import duration, resources_document, retry_document, settings_document
 from proa.source import Source, find_source
@@ -47,6 +48,7 @@ def compile_pipeline(pipeline: Pipeline, args: Tuple[Any, ...], kwargs: Mapping[
         "cache": _flag(pipeline.options.get("enable_cache"), owner),
         "settings": settings_document(pipeline.options.get("settings"), owner, compiler.project),
         "secrets": secret_names(pipeline.options.get("secrets"), owner),
+        "schedule": schedule_document(pipeline.options.get("schedule"), owner),
         "steps": [compiler.step(node) for node in graph.nodes.values()],
     }
     return _without_empty(document)

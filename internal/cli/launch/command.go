@@ -19,15 +19,19 @@ import (
 
 // NewRun makes `proa run`.
 func NewRun(k *kit.Kit) *cobra.Command {
-	var specFile, resultFile string
+	var specFile, resultFile, schedule string
 	var build, rebuild bool
 	var format output.Format
 	cmd := &cobra.Command{
-		Example: "  proa run train.py\n  proa run train.py --epochs 3\n  proa run --build-only train.py",
+		Example: "  proa run train.py\n  proa run train.py --epochs 3\n  proa run --build-only train.py\n  proa run --schedule '0 9 * * 1-5' train.py",
 		Use:     "run FILE [ARGUMENTS] | run --spec SPEC [--result RESULT]",
 		Short:   "Run a Python file's pipeline, or a spec, on the active stack",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if schedule != "" {
+				k.Environ = with(k.Environ, scheduleEnv+"="+schedule)
+				k.Env = withEnv(k.Env, scheduleEnv, schedule)
+			}
 			switch {
 			case specFile == "" && len(args) == 0:
 				return fault.New(fault.Usage, "usage: proa "+cmd.Use, "name a Python file, or a spec with --spec")
@@ -51,6 +55,7 @@ func NewRun(k *kit.Kit) *cobra.Command {
 	}
 	cmd.Flags().SetInterspersed(false) // what follows FILE is the script's
 	cmd.Flags().StringVar(&specFile, "spec", "", "a spec to run, instead of a Python file")
+	cmd.Flags().StringVar(&schedule, "schedule", "", "have the cluster run the pipeline at these times instead of now, as a cron expression; the command schedule shows and changes it")
 	cmd.Flags().StringVar(&resultFile, "result", "", "where to write the run as JSON")
 	cmd.Flags().BoolVar(&build, "build-only", false, "build and push the images, print them, and run nothing")
 	cmd.Flags().BoolVar(&rebuild, "rebuild", false, "resolve the requirements anew, and build images again that are there already")
@@ -129,6 +134,16 @@ func requirementsOf(i *plan.Image) string {
 		all = append(all, path.Base(i.Lock.Path))
 	}
 	return strings.Join(all, ", ")
+}
+
+// withEnv returns a look-up of the environment in which one variable is set.
+func withEnv(env func(string) string, name, value string) func(string) string {
+	return func(asked string) string {
+		if asked == name {
+			return value
+		}
+		return env(asked)
+	}
 }
 
 func encode(p *plan.Plan) (json.RawMessage, error) { return json.Marshal(p) }

@@ -23,6 +23,8 @@ type coordinatorConfig struct {
 	// Store is the stack's artifact store as the client opens it: with the content of files that only the client has.
 	Store    step.Store  `json:"store"`
 	Settings runSettings `json:"settings"`
+	// Schedule is what started the coordinator; nil if it was a client, which then has made the run.
+	Schedule *schedule `json:"schedule,omitempty"`
 }
 
 // NewCoordinate makes `proa coordinate`, which is what a coordinator's pod runs. It exits with 0 once the run has ended,
@@ -53,6 +55,12 @@ func coordinate(ctx context.Context, k *kit.Kit) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeAll()) }()
+	if config.Schedule != nil {
+		due, err := config.Schedule.begin(ctx, parts.Metadata, in.Run, run.CreateOptions{Now: k.Now})
+		if err != nil || !due {
+			return err
+		}
+	}
 	options := config.Settings.engine()
 	options.Now, options.Rand, options.Holder, options.Observer = k.Now, k.Rand, in.Holder, run.NewLineObserver(k.Out)
 	// The cluster starts a coordinator only after the last one has ended, so there is no lease to wait for; and should one

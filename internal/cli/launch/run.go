@@ -48,6 +48,8 @@ type launch struct {
 	interrupt *interrupts
 	began     time.Time
 	run       driver.Run
+	// schedule has the pipeline run at its times instead of now; nil means now.
+	schedule *spec.Schedule
 }
 
 // runSpec runs a spec on the active stack.
@@ -70,6 +72,9 @@ func runSpec(ctx context.Context, k *kit.Kit, specFile, resultFile string, rebui
 		renew(l.plan)
 	}
 	if l.settings, err = settingsOf(l.plan); err != nil {
+		return err
+	}
+	if l.schedule, err = l.scheduled(); err != nil {
 		return err
 	}
 	l.view = k.View()
@@ -99,7 +104,10 @@ func (l *launch) execute(ctx context.Context, prepare func(context.Context) erro
 			return err
 		}
 	}
-	if l.remote != nil {
+	switch {
+	case l.schedule != nil:
+		return l.makeSchedule(l.interrupt.first, *l.schedule)
+	case l.remote != nil:
 		return l.runRemote(ctx)
 	}
 	return l.runLocal(ctx)

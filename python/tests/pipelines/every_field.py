@@ -1,11 +1,11 @@
 """Every option there is."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Annotated, Any
 
-from proa import DockerSettings, Materializer, OnOOM, Resources, Retry, pipeline, step
+from proa import DockerSettings, Materializer, OnOOM, Resources, Retry, Schedule, pipeline, step
 
 
 class Table:
@@ -80,6 +80,15 @@ def report(
 @pipeline(
     name="Every field, größer",
     enable_cache=True,
+    schedule=Schedule(
+        "0 3 * * *",
+        name="nightly",
+        timezone="Europe/Berlin",
+        start_time=datetime(2026, 12, 1, tzinfo=timezone.utc),
+        end_time="2027-01-01T00:00:00+01:00",
+        catchup=True,
+        concurrency="allow",
+    ),
     settings={
         "docker": {
             "requirements": "every_field.txt",

@@ -1,0 +1,130 @@
+package launch
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/metadata/driver"
+	"github.com/proa-ml/proa/run"
+	"github.com/proa-ml/proa/spec"
+	"github.com/proa-ml/proa/stack"
+)
+
+// scheduleEnv holds the cron expression that `proa run --schedule` gives to the pipeline of a script.
+const scheduleEnv = "PROA_SCHEDULE"
+
+// schedule is what a coordinator that a schedule has started makes its run of.
+type schedule struct {
+	spec.Schedule
+	Stack string          `json:"stack"`
+	Place flavor.Place    `json:"place"`
+	Spec  json.RawMessage `json:"spec"`
+	Plan  json.RawMessage `json:"plan"`
+}
+
+// scheduled reads the schedule that the pipeline has, or is given on the command line; nil if it is to run now.
+func (l *launch) scheduled() (*spec.Schedule, error) {
+	s := l.pipeline.Schedule
+	if cron := l.Env(scheduleEnv); cron != "" {
+		given := spec.Schedule{}
+		if s != nil {
+			given = *s
+		}
+		given.CronExpression = cron
+		s = &given
+	}
+	if s == nil {
+		return nil, nil
+	}
+	if s.Name == "" {
+		s.Name = l.pipeline.Name
+	}
+	if err := s.Validate(); err != nil {
+		return nil, fault.With(fault.Configuration, "", fmt.Errorf("the schedule of pipeline %q: %w", l.pipeline.Name, err))
+	}
+	if !l.Catalogue.Remote(l.place) {
+		return nil, fault.New(fault.Configuration, "use a stack with a kubernetes orchestrator (`proa stack list`), or let cron run the script",
+			"the orchestrator of stack %q runs only as long as its runs do, so it can't keep a schedule", l.stack.Name)
+	}
+	return s, nil
+}
+
+// makeSchedule builds what a run needs, freezes it, and has the cluster start it at its times.
+func (l *launch) makeSchedule(ctx context.Context, s spec.Schedule) error {
+	scheduler, ok := l.remote.(flavor.Scheduler)
+	if !ok {
+		return fault.New(fault.Configuration, "", "the orchestrator of stack %q can't keep a schedule", l.stack.Name)
+	}
+	coordinator, err := l.build(ctx)
+	if err != nil {
+		return err
+	}
+	frozen, err := encode(l.plan)
+	if err != nil {
+		return fmt.Errorf("encoding the plan: %w", err)
+	}
+	config, err := json.Marshal(coordinatorConfig{Stack: l.inside, Store: l.store, Settings: l.settings, Schedule: &schedule{
+		Schedule: s, Stack: l.stack.Name, Place: l.place, Spec: l.data, Plan: frozen,
+	}})
+	if err != nil {
+		return errors.New("encoding the coordinator's configuration failed")
+	}
+	created, err := scheduler.Schedule(ctx, flavor.Submission{
+		Pipeline: l.pipeline.Name, Image: coordinator, Args: []string{"coordinate"}, Settings: l.plan.Settings,
+		Config: config, PullConfig: l.pullConfig, Store: l.store, Secrets: l.secrets,
+	}, s, l.stack.Name)
+	if err != nil {
+		return l.broken(stack.Orchestrator, err)
+	}
+	done := "changed"
+	if created {
+		done = "made"
+	}
+	l.view.Say(fmt.Sprintf("Schedule '%s' %s: %s. See it with `proa schedule describe %s`; start a run now with `proa schedule run %[4]s`.", s.Name, done, s.CronExpression, shellWord(s.Name)))
+	return nil
+}
+
+func shellWord(name string) string {
+	for _, c := range name {
+		if c != '-' && c != '_' && c != '.' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return "'" + name + "'"
+		}
+	}
+	return name
+}
+
+// begin makes sure that the run of a coordinator that a schedule has started exists, and reports whether it is to run.
+func (s *schedule) begin(ctx context.Context, m driver.Store, id string, o run.CreateOptions) (bool, error) {
+	_, err := m.Run(ctx, id)
+	if !errors.Is(err, driver.ErrNotFound) {
+		return err == nil, err
+	}
+	if !s.Due(o.Now()) {
+		return false, nil
+	}
+	seed, err := hex.DecodeString(id)
+	if err != nil || len(seed) > sha256.Size {
+		return false, fmt.Errorf("the run's id %q is not one", id)
+	}
+	o.Rand = bytes.NewReader(seed) // of which exactly that id is made
+	_, err = run.Create(ctx, m, driver.Run{
+		Pipeline: s.pipeline(), Stack: s.Stack, Orchestrator: s.Place.Flavor, Context: s.Place.Context, Namespace: s.Place.Namespace,
+		Spec: s.Spec, Plan: s.Plan,
+	}, &o)
+	return err == nil, err
+}
+
+func (s *schedule) pipeline() string {
+	var p struct {
+		Name string `json:"name"`
+	}
+	_ = json.Unmarshal(s.Spec, &p) // it was decoded when the schedule was made
+	return p.Name
+}
