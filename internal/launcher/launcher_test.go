@@ -230,9 +230,9 @@ func TestOtherSignalsGoOn(t *testing.T) {
 func TestTimeLimit(t *testing.T) {
 	b := newBench(t)
 	inv := b.invocation("print:begun", "ignore")
-	inv.Timeout, inv.Grace = 300*time.Millisecond, 50*time.Millisecond
+	inv.Timeout, inv.Grace = time.Second, 50*time.Millisecond
 	code, o, _ := b.finish(inv)
-	if code != 137 || o.Status != step.Failed || o.Failure.Kind != step.FailureTimeout || !strings.Contains(o.Failure.Message, "300ms") {
+	if code != 137 || o.Status != step.Failed || o.Failure.Kind != step.FailureTimeout || !strings.Contains(o.Failure.Message, "limit of 1s") {
 		t.Errorf("exit code %d, outcome %+v, failure %+v", code, o, o.Failure)
 	}
 }
