@@ -42,7 +42,7 @@ func azureClient(name string, options map[string]string) (*container.Client, err
 		}
 		client, err := container.NewClientFromConnectionString(connection, name, opts)
 		if err != nil {
-			return nil, errors.New("the option connection_string is not one of a storage account; it looks like AccountName=...;AccountKey=...;EndpointSuffix=...")
+			return nil, errors.New("the option connection_string is not one of a storage account; it looks like \"AccountName=...;AccountKey=...;EndpointSuffix=...\"")
 		}
 		return client, nil
 	}

@@ -20,8 +20,14 @@ import (
 	"github.com/proa-ml/proa/step"
 )
 
+// memories are the stores of TestMemory by their URLs: what one store in memory holds, another can't see.
+var memories sync.Map
+
 func openStore(t *testing.T, cfg step.Store) *artifact.Store {
 	t.Helper()
+	if open, ok := memories.Load(cfg.URL); ok {
+		return open.(*artifact.Store) // stored by TestMemory
+	}
 	store, err := artifact.Open(t.Context(), cfg, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -37,6 +43,14 @@ func openStore(t *testing.T, cfg step.Store) *artifact.Store {
 func TestFile(t *testing.T) {
 	conformance(t, func(t *testing.T) step.Store {
 		return step.Store{URL: artifact.FileURL(filepath.Join(t.TempDir(), "a folder? é#%20", "store"))}
+	})
+}
+
+func TestMemory(t *testing.T) {
+	conformance(t, func(t *testing.T) step.Store {
+		cfg := step.Store{URL: "mem://" + rand.Text()}
+		memories.Store(cfg.URL, openStore(t, cfg))
+		return cfg
 	})
 }
 
@@ -177,7 +191,8 @@ func testPutNew(t *testing.T, cfg step.Store) {
 			t.Errorf("call %d: created is %v, error %v; want %v", i, created, err, want)
 		}
 	}
-	if created, err := openStore(t, cfg).PutNew(t.Context(), "runs/1/outcome", []byte("0")); err != nil || created {
+	another := openStore(t, cfg)
+	if created, err := another.PutNew(t.Context(), "runs/1/outcome", []byte("0")); another != s && (err != nil || created) {
 		t.Errorf("from another store, with equal data: created is %v, error %v", created, err)
 	}
 	wantObject(t, s, "runs/1/outcome", "0")

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -195,12 +196,23 @@ func TestSilentServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close() // a test's
-	s := openStore(t, step.Store{URL: "s3://bucket", Options: map[string]string{"endpoint": "http://" + listener.Addr().String(), "key": "k", "secret": "s"}})
-	start := time.Now()
-	_, err = s.Get(t.Context(), "key")
-	if took := time.Since(start); !errors.Is(err, artifact.ErrUnavailable) || took > 20*time.Second {
-		t.Errorf("after %v: got %v, want ErrUnavailable", took, err)
+	endpoint := "http://" + listener.Addr().String()
+	var group sync.WaitGroup
+	for url, options := range map[string]map[string]string{
+		"s3://bucket":    {"endpoint": endpoint, "key": "k", "secret": "s"},
+		"gs://bucket":    {"endpoint": endpoint},
+		"az://container": {"endpoint": endpoint, "account_name": "a", "account_key": "a2V5"},
+	} {
+		s := openStore(t, step.Store{URL: url, Options: options})
+		group.Go(func() {
+			start := time.Now()
+			_, err := s.Get(t.Context(), "key")
+			if took := time.Since(start); !errors.Is(err, artifact.ErrUnavailable) || took > 20*time.Second {
+				t.Errorf("%s, after %v: got %v, want ErrUnavailable", url, took, err)
+			}
+		})
 	}
+	group.Wait()
 }
 
 func TestEndpointMistakes(t *testing.T) {
