@@ -70,7 +70,7 @@ func TestGCS(t *testing.T) {
 		"no bucket": {func(cfg *step.Store) { cfg.URL = "gs://no-such-bucket-" + strings.ToLower(rand.Text()) }, artifact.ErrNoBucket, "create the bucket"},
 		"another key": {func(cfg *step.Store) {
 			cfg.Options["service_account_key"] = otherKey(t, cfg.Options["service_account_key"])
-		}, artifact.ErrDenied, "check the store's service_account_key"},
+		}, artifact.ErrDenied, "invalid_grant: Invalid JWT Signature.; check the store's service_account_key"},
 		"no key":    {func(cfg *step.Store) { delete(cfg.Options, "service_account_key") }, artifact.ErrDenied, "check the store's service_account_key"},
 		"no server": {func(cfg *step.Store) { cfg.Options["endpoint"] = "http://127.0.0.1:1" }, artifact.ErrUnavailable, "check that the endpoint"},
 		"not https": {func(cfg *step.Store) {

@@ -130,7 +130,7 @@ func shortenGCP(err error) string {
 	var refused *oauth2.RetrieveError
 	switch {
 	case errors.As(err, &refused):
-		return "the credentials were refused: " + strings.TrimSpace(refused.ErrorCode+" "+refused.ErrorDescription)
+		return refusedBecause(refused)
 	case errors.As(err, &credentials) && !isNetwork(err):
 		return credentials.Error()
 	}
@@ -139,4 +139,16 @@ func shortenGCP(err error) string {
 		return reply.Error()
 	}
 	return ""
+}
+
+// refusedBecause says what a token's server says in its reply, as RFC 6749 has it.
+func refusedBecause(refused *oauth2.RetrieveError) string {
+	var reply struct {
+		Code        string `json:"error"`
+		Description string `json:"error_description"`
+	}
+	if json.Unmarshal(refused.Body, &reply) != nil || reply.Code == "" {
+		return "the credentials were refused: " + refused.Response.Status
+	}
+	return "the credentials were refused: " + strings.TrimSuffix(reply.Code+": "+reply.Description, ": ")
 }

@@ -27,6 +27,13 @@ func TestKubernetes(t *testing.T) {
 	t.Cleanup(pods.print)
 }
 
+// TestClouds runs pipelines on the cluster whose artifacts are in Google's and Microsoft's stores.
+func TestClouds(t *testing.T) {
+	requireCluster(t)
+	requireVariables(t, "GCS_ENDPOINT", "GCS_BUCKET", "GCS_KEY_FILE", "AZURE_ENDPOINT", "AZURE_ACCOUNT", "AZURE_KEY", "AZURE_CONTAINER")
+	testscript.Run(t, scripts(t, "clouds"))
+}
+
 // TestOutages runs scripts that stop services of the throw-away cluster, so nothing else may run beside them.
 func TestOutages(t *testing.T) {
 	requireCluster(t)

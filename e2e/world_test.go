@@ -36,9 +36,15 @@ func requireVenv(t *testing.T) string {
 // requireCluster checks that PROA_TEST_* describe a cluster and its services.
 func requireCluster(t *testing.T) {
 	t.Helper()
-	for _, name := range []string{"CONTEXT", "REGISTRY", "PARENT_IMAGE", "MARIADB_IMAGE", "S3_ENDPOINT", "S3_BUCKET", "S3_KEY", "S3_SECRET", "MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_PASSWORD", "KUBECTL"} {
+	requireVariables(t, "CONTEXT", "REGISTRY", "PARENT_IMAGE", "MARIADB_IMAGE", "S3_ENDPOINT", "S3_BUCKET", "S3_KEY", "S3_SECRET", "MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_PASSWORD", "KUBECTL")
+}
+
+// requireVariables checks that the environment has PROA_TEST_ and each of the names.
+func requireVariables(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
 		if os.Getenv("PROA_TEST_"+name) == "" {
-			missing(t, "PROA_TEST_%s is not set, so there is no cluster to test on: run `make test-e2e`", name)
+			missing(t, "PROA_TEST_%s is not set, so there is nothing to test on: run `make test-e2e`", name)
 		}
 	}
 }
