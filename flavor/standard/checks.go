@@ -85,16 +85,6 @@ func httpURL(value string) error {
 	return nil
 }
 
-func registryURI(value string) error {
-	switch {
-	case strings.Contains(value, "://"):
-		return errors.New("it must be without http:// or https:// (insecure=true turns plain HTTP on)")
-	case value == "" || strings.ContainsAny(value, " @?#") || strings.HasPrefix(value, "/"):
-		return errors.New("it must be a host, with a port or a path if need be")
-	}
-	return nil
-}
-
 func platform(value string) error {
 	if value != "linux/amd64" && value != "linux/arm64" {
 		return errors.New("it must be linux/amd64 or linux/arm64")
@@ -125,13 +115,6 @@ func checkMySQL(s flavor.Settings) error {
 	}
 	if (s["ssl_cert"] == "") != (s["ssl_key"] == "") {
 		return stack.Mistake("give both --ssl_cert and --ssl_key, or neither", "one of the attributes \"ssl_cert\" and \"ssl_key\" is missing")
-	}
-	return nil
-}
-
-func checkRegistry(s flavor.Settings) error {
-	if (s["username"] == "") != (s["password"] == "") {
-		return stack.Mistake("give both --username and --password, or neither for the Docker config's login", "one of the attributes \"username\" and \"password\" is missing")
 	}
 	return nil
 }

@@ -146,7 +146,10 @@ func (o Opener) Images(ctx context.Context, s stack.Resolved) (imagedriver.Build
 		return nil, "", err
 	}
 	daemonless, err := oci.New(
-		oci.Config{Insecure: registry.Bool("insecure"), Username: registry["username"], Password: registry["password"]},
+		oci.Config{
+			Insecure: registry.Bool("insecure"), CA: []byte(registry["ca"]),
+			Username: registry["username"], Password: registry["password"],
+		},
 		&oci.Options{CacheDir: filepath.Join(cache, "layers"), Now: o.Now})
 	if err != nil {
 		return nil, "", err

@@ -44,11 +44,11 @@ func (b *Builder) baseReference(text string, repo name.Repository) (name.Referen
 func (b *Builder) findBase(ctx context.Context, text string, ref name.Reference, dst *registry) (*base, error) {
 	found := &base{text: text, ref: ref, same: ref.Context().RegistryStr() == dst.repo.RegistryStr()}
 	if found.same {
-		found.reg = &registry{repo: ref.Context(), client: dst.client, retry: dst.retry}
+		found.reg = &registry{repo: ref.Context(), scheme: dst.scheme, client: dst.client, retry: dst.retry}
 	} else {
 		reg, err := b.connect(ctx, ref.Context(), false)
 		if err != nil {
-			found.reg = &registry{repo: ref.Context(), client: &http.Client{Transport: failing{err}}, retry: dst.retry}
+			found.reg = &registry{repo: ref.Context(), scheme: ref.Context().Scheme(), client: &http.Client{Transport: failing{err}}, retry: dst.retry}
 			return found, err
 		}
 		found.reg = reg

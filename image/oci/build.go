@@ -202,7 +202,11 @@ const fresh = 4 << 20
 
 // push brings the code, the config and, last, the manifest.
 func (j *job) push(ctx context.Context, env, final picture, trust bool) error {
-	j.p.Phase("pushing the code")
+	what := "the image"
+	if j.code != nil {
+		what = "the code"
+	}
+	j.p.Phase("pushing " + what)
 	g, gctx := errgroup.WithContext(ctx)
 	if j.code != nil {
 		g.Go(func() error {

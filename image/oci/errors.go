@@ -2,6 +2,7 @@ package oci
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -49,6 +50,9 @@ func explain(err error, repo name.Repository, doing string) error {
 		return err
 	case errors.As(err, &terr):
 		return explainStatus(terr, repo, doing)
+	case badCertificate(err):
+		return fmt.Errorf("%w: registry %s shows a certificate that isn't valid: if it is from an authority of your own, "+
+			"give that authority's as the attribute ca of the container registry: %w", driver.ErrUnavailable, host, err)
 	case plainHTTP(err):
 		return fmt.Errorf("%w: registry %s speaks plain HTTP: set insecure=true on the container registry if that is meant: %w",
 			driver.ErrUnavailable, host, err)
@@ -72,6 +76,12 @@ func explainStatus(terr *transport.Error, repo name.Repository, doing string) er
 	}
 	return fmt.Errorf("could not %s %s on registry %s: it answered %d: %s",
 		doing, repo.RepositoryStr(), host, terr.StatusCode, reason(terr))
+}
+
+// badCertificate says that we did not trust the server.
+func badCertificate(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &certificate)
 }
 
 // reason is what the registry said, without the request, whose URL may carry signatures.

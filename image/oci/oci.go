@@ -7,6 +7,8 @@
 package oci
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +27,8 @@ import (
 type Config struct {
 	// Insecure allows plain HTTP. Registries on localhost and private addresses are tried with it in any case.
 	Insecure bool
+	// CA holds certificates, as PEM, of authorities that are trusted besides the usual ones.
+	CA []byte
 	// Username and Password go before what the Docker configuration says about the registry.
 	Username string
 	Password string
@@ -78,6 +82,13 @@ func New(c Config, o *Options) (*Builder, error) {
 		return nil, errors.New("image builder needs a cache folder")
 	}
 	b := &Builder{config: c, options: *o, clients: map[string]*registry{}}
+	if len(c.CA) > 0 && o.Transport == nil {
+		pool, err := authorities(c.CA)
+		if err != nil {
+			return nil, err
+		}
+		b.options.Transport = newTransport(pool)
+	}
 	setDefaults(&b.options)
 	b.log = b.options.Logger
 	b.cache = &store{dir: b.options.CacheDir, now: b.options.Now}
@@ -89,7 +100,7 @@ func setDefaults(o *Options) {
 		o.Keychain = authn.DefaultKeychain
 	}
 	if o.Transport == nil {
-		o.Transport = newTransport()
+		o.Transport = newTransport(nil)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -105,8 +116,21 @@ func setDefaults(o *Options) {
 	}
 }
 
-func newTransport() http.RoundTripper {
+// authorities are the system's and those of a PEM file.
+func authorities(certificates []byte) (*x509.CertPool, error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(certificates) {
+		return nil, errors.New("the container registry's ca holds no certificate in PEM form")
+	}
+	return pool, nil
+}
+
+func newTransport(trusted *x509.CertPool) http.RoundTripper {
 	return &http.Transport{
+		TLSClientConfig:       &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		ForceAttemptHTTP2:     true,

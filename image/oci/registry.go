@@ -24,6 +24,7 @@ const maxManifest = 32 << 20
 // which keeps the number of round trips in the caller's hands.
 type registry struct {
 	repo   name.Repository
+	scheme string
 	client *http.Client
 	retry  retry
 }
@@ -66,11 +67,13 @@ func (b *Builder) connect(ctx context.Context, repo name.Repository, push bool, 
 		return nil, err
 	}
 	r = &registry{repo: repo, retry: retry{first: b.options.Backoff, log: b.log}}
+	greet := &greeter{RoundTripper: b.options.Transport, schemes: map[string]bool{}}
 	err = r.retry.do(ctx, func() error {
-		rt, err := transport.NewWithContext(ctx, repo.Registry, auth, b.options.Transport, scopes)
+		rt, err := transport.NewWithContext(ctx, repo.Registry, auth, greet, scopes)
 		r.client = &http.Client{Transport: rt}
-		return err
+		return greet.blame(err)
 	})
+	r.scheme = greet.scheme(repo.Scheme())
 	if err != nil {
 		return nil, explain(err, repo, "reach")
 	}
@@ -144,7 +147,7 @@ func (r *registry) send(ctx context.Context, q request) (*http.Response, error) 
 }
 
 func (r *registry) url(parts ...string) string {
-	u := url.URL{Scheme: r.repo.Scheme(), Host: r.repo.RegistryStr()}
+	u := url.URL{Scheme: r.scheme, Host: r.repo.RegistryStr()}
 	u.Path = "/v2/" + r.repo.RepositoryStr() + "/" + strings.Join(parts, "/")
 	return u.String()
 }

@@ -2,7 +2,6 @@ package oci
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -102,9 +101,8 @@ func transient(err error) bool {
 		}
 		return false
 	}
-	var certificate *tls.CertificateVerificationError
 	var dns *net.DNSError
-	if errors.As(err, &certificate) || plainHTTP(err) || errors.As(err, &dns) && dns.IsNotFound {
+	if badCertificate(err) || plainHTTP(err) || errors.As(err, &dns) && dns.IsNotFound {
 		return false
 	}
 	var uerr *url.Error

@@ -90,7 +90,7 @@ class Requirements:
         elif option == "--require-hashes":
             self._hashed = True
         elif option in _INDEX:
-            if option == "--find-links" and "://" not in value:
+            if option == "--find-links" and "://" not in value and not value.startswith("${"):
                 value = self.relative(folder / value)
             _append(self.index_options, f"{option} {value}".strip())
         elif option in _ARGUMENTS:

@@ -77,6 +77,7 @@ def test_a_cycle_of_includes_is_an_error(tmp_path: Path) -> None:
         ("--extra-index-url https://${TOKEN}@host/simple", "--extra-index-url https://${TOKEN}@host/simple"),
         ("-f wheels", "--find-links ./wheels"),
         ("--find-links https://host/wheels", "--find-links https://host/wheels"),
+        ("--find-links ${WHEELS}", "--find-links ${WHEELS}"),
         ("--no-index", "--no-index"),
     ],
 )
