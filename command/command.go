@@ -64,6 +64,15 @@ func WithoutExample(opts *Options) ([]string, error) {
 	return cli.WithoutExample(k), nil
 }
 
+// WithoutFlag returns the commands of the given names, such as list, that don't have a flag.
+func WithoutFlag(opts *Options, flag string, names ...string) ([]string, error) {
+	k, err := newKit(opts)
+	if err != nil {
+		return nil, err
+	}
+	return cli.WithoutFlag(k, flag, names), nil
+}
+
 // newKit is the one place that looks at the process's surroundings.
 func newKit(opts *Options) (*kit.Kit, error) {
 	if opts == nil {

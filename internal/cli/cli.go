@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/proa-ml/proa/internal/cli/secret"
 	"github.com/proa-ml/proa/internal/cli/setup"
 	"github.com/proa-ml/proa/internal/cli/stacks"
+	"github.com/proa-ml/proa/internal/strict"
 	"github.com/proa-ml/proa/stack"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -63,6 +65,24 @@ func Reference(k *kit.Kit) map[string]string {
 // WithoutExample returns the commands whose help shows no example.
 func WithoutExample(k *kit.Kit) []string { return reference.WithoutExample(newRoot(k)) }
 
+// WithoutFlag returns the commands of the given names that don't have a flag.
+func WithoutFlag(k *kit.Kit, flag string, names []string) []string {
+	return reference.WithoutFlag(newRoot(k), flag, names)
+}
+
+// flagHint says which flag was probably meant, or where they are listed.
+func flagHint(cmd *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
+		var known []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+		if near := strict.Nearest(unknown.GetSpecifiedName(), known); near != "" {
+			return fmt.Sprintf("did you mean --%s?", near)
+		}
+	}
+	return fmt.Sprintf("see `%s --help`", cmd.CommandPath())
+}
+
 func newRoot(k *kit.Kit) *cobra.Command {
 	root := kit.Group("proa", "Run machine-learning pipelines on Kubernetes, with nothing installed in the cluster")
 	root.SilenceErrors, root.SilenceUsage = true, true
@@ -75,12 +95,12 @@ func newRoot(k *kit.Kit) *cobra.Command {
 		return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
 	})
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fault.New(fault.Usage, fmt.Sprintf("see `%s --help`", cmd.CommandPath()), "%w", err)
+		return fault.New(fault.Usage, flagHint(cmd, err), "%w", err)
 	})
 	root.AddCommand(setup.NewInit(k), setup.NewVersion(k), setup.NewConfig(k), setup.NewDoctor(k), setup.NewClean(k), profiles.New(k), integrations.New(k), stacks.New(k),
 		launch.NewRun(k), launch.NewSpec(k), launch.NewPlan(k), launch.NewCoordinate(k), runs.New(k), runs.NewLogs(k), schedules.New(k), pipelines.New(k), examples.New(k), artifacts.New(k))
 	root.AddCommand(secret.New(k), images.New(k))
-	root.AddCommand(absent.New()...)
+	root.AddCommand(append(absent.New(), reference.NewMan(k))...)
 	for _, kind := range stack.Kinds() {
 		root.AddCommand(component.New(k, kind))
 	}

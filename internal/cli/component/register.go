@@ -19,6 +19,7 @@ func (n noun) registerCommand() *cobra.Command {
 		Short:              fmt.Sprintf("Register %s", n.kind.Article()),
 		Long:               n.attributeHelp(fmt.Sprintf("Register %s under a name.", n.kind.Article())),
 		DisableFlagParsing: true,
+		ValidArgsFunction:  n.completeAttributes(false),
 	}
 	cmd.Flags().StringVarP(&given.flavor, "flavor", "f", "", "what implements it")
 	cmd.Flags().StringVarP(&given.oldFlavor, "type", "t", "", "what --flavor was called once")
@@ -112,7 +113,7 @@ func (n noun) updateCommand() *cobra.Command {
 		Short:              fmt.Sprintf("Change attributes of %s", n.kind.Article()),
 		Long:               n.attributeHelp(fmt.Sprintf("Change attributes of %s; the active stack's if no name is given. An empty value (--key=) takes the attribute away.", n.kind.Article())),
 		DisableFlagParsing: true,
-		ValidArgsFunction:  kit.Complete(n.names),
+		ValidArgsFunction:  n.completeAttributes(true),
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		positional, attributes, done, err := kit.ParseAttributes(cmd, args)

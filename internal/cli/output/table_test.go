@@ -20,6 +20,30 @@ func TestTablesFitTheTerminal(t *testing.T) {
 	}
 }
 
+func TestNarrowTerminals(t *testing.T) {
+	wide := Table{Header: []string{"ACTIVE", "NAME", "ORCHESTRATOR", "ARTIFACT STORE", "METADATA STORE", "CONTAINER REGISTRY"}, Rows: [][]string{
+		{"", "default", "default", "default", "default", ""},
+		{"*", "a-stack-with-a-name", "kubernetes", "s3", "a metadata store of a long name", "registry"},
+	}}
+	for _, width := range []int{20, 40, 60, 80, 200} {
+		for _, line := range strings.Split(wide.Render(width), "\n") {
+			if n := len([]rune(line)); n > width {
+				t.Errorf("%d columns on a terminal of %d: %s", n, width, line)
+			}
+		}
+	}
+	if want := "NAME                default\n"; !strings.HasPrefix(wide.Render(40), want) {
+		t.Errorf("a table of many columns is blocks of lines on 40 columns, got:\n%s", wide.Render(40))
+	}
+	empty := Table{Header: []string{"NAME", "NOTHING", "MORE"}, Rows: [][]string{{"a", "", strings.Repeat("x", 30)}}}
+	if got := empty.Render(36); !strings.HasPrefix(got, "NAME  MORE\n") || !strings.Contains(got, strings.Repeat("x", 30)) {
+		t.Errorf("an empty column goes before a full one is cut, got:\n%s", got)
+	}
+	if got := (Table{Header: wide.Header}).Render(40); got != "" && !strings.Contains(got, "NAME") {
+		t.Errorf("a table without rows: %q", got)
+	}
+}
+
 func TestYAMLHasTheKeysOfJSON(t *testing.T) {
 	var out bytes.Buffer
 	value := map[string]any{"list": []string{}, "text": "yes", "number": 3}

@@ -4,6 +4,7 @@ package reference
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/proa-ml/proa/flavor"
@@ -39,6 +40,18 @@ func WithoutExample(cmd *cobra.Command) []string {
 	}
 	for _, sub := range cmd.Commands() {
 		paths = append(paths, WithoutExample(sub)...)
+	}
+	return paths
+}
+
+// WithoutFlag returns the paths of the commands of the given names that don't have a flag.
+func WithoutFlag(cmd *cobra.Command, flag string, names []string) []string {
+	var paths []string
+	if cmd.IsAvailableCommand() && slices.Contains(names, cmd.Name()) && cmd.Flags().Lookup(flag) == nil {
+		paths = append(paths, cmd.CommandPath())
+	}
+	for _, sub := range cmd.Commands() {
+		paths = append(paths, WithoutFlag(sub, flag, names)...)
 	}
 	return paths
 }

@@ -63,6 +63,7 @@ func (n noun) listCommand() *cobra.Command {
 	cmd.Flags().StringVar(&query.Status, "status", "", "only runs of this status")
 	cmd.Flags().IntVar(&query.Limit, "limit", 50, "the most runs to list")
 	cmd.Flags().StringVar(&query.Before, "before", "", "only runs that are older than the run of this name")
+	n.completeQuery(cmd)
 	return cmd
 }
 
