@@ -25,6 +25,11 @@ bin/%: FORCE
 	@mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
 
+# The launcher for images of another platform: make bin/proa-step-linux-arm64
+bin/proa-step-linux-%: FORCE
+	@mkdir -p bin
+	CGO_ENABLED=0 GOOS=linux GOARCH=$* go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/proa-step
+
 wheel: build ## write dist/proa-<version>-*.whl, which carries the binaries
 	$(PYTHON) python/build_wheel.py
 

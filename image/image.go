@@ -171,8 +171,10 @@ func check(r driver.Request) error {
 	if r.Base == "" {
 		return fmt.Errorf("%w: no base image: set parent_image", driver.ErrInvalid)
 	}
-	if !known(r.Platform) {
-		return badPlatform(r.Platform)
+	for one := range strings.SplitSeq(r.Platform, ",") {
+		if !known(one) {
+			return badPlatform(one)
+		}
 	}
 	if (len(r.Requirements) > 0 || r.Lock != nil) && r.Python == "" {
 		return fmt.Errorf("%w: requirements can't be resolved without a Python version", driver.ErrInvalid)

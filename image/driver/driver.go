@@ -15,7 +15,7 @@ type Request struct {
 	Tag        string
 	// Base is the reference of the base image.
 	Base string
-	// Platform is "linux/amd64" or "linux/arm64".
+	// Platform is "linux/amd64" or "linux/arm64", or both with a comma between: then the image is an index of two.
 	Platform string
 	// Python is the minor version to resolve for, such as "3.11"; Interpreter is a Python of that version on this
 	// machine, used to compile bytecode, if there is one.
@@ -38,6 +38,8 @@ type Request struct {
 	User        string
 	// Files are our own parts (launcher and SDK): absolute path in the image -> file or folder on this machine.
 	Files map[string]string
+	// PlatformFiles are more of them that differ from platform to platform.
+	PlatformFiles map[string]map[string]string
 	// Code is the folder that becomes /app; empty means no code layer. Ignore is a file of patterns that replaces its
 	// .dockerignore.
 	Code   string

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -46,7 +47,14 @@ type pushed struct {
 
 // Build makes the image and pushes it. What is in the registry already isn't made or moved again.
 func (b *Builder) Build(ctx context.Context, r driver.Request, p driver.Progress) (driver.Image, error) {
-	img, err := b.build(ctx, r, p)
+	build := b.build
+	switch first, _, several := strings.Cut(r.Platform, ","); {
+	case several && r.Ready:
+		r.Platform = first // an index that is there stands for all of them
+	case several:
+		build = b.buildIndex
+	}
+	img, err := build(ctx, r, p)
 	return img, b.full(err)
 }
 
@@ -59,6 +67,7 @@ func (b *Builder) build(ctx context.Context, r driver.Request, p driver.Progress
 		return driver.Image{}, err
 	}
 	defer remove()
+	r.Files = merged(r.Files, r.PlatformFiles[r.Platform])
 	j := &job{Builder: b, r: r, p: &progress{p: p}, temp: temp}
 	if r.Ready {
 		return j.ready(ctx)

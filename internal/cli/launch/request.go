@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/proa-ml/proa/image"
 	imagedriver "github.com/proa-ml/proa/image/driver"
@@ -19,7 +22,7 @@ import (
 
 // request is what the builder is asked for an image of the plan.
 func (l *launch) request(ctx context.Context, i plan.Image, repository string, number int) (imagedriver.Request, error) {
-	step, err := launcher(l.Kit)
+	launchers, err := l.launchers(i)
 	if err != nil {
 		return imagedriver.Request{}, err
 	}
@@ -33,7 +36,7 @@ func (l *launch) request(ctx context.Context, i plan.Image, repository string, n
 		Python: i.Python, Interpreter: l.pipeline.Source.Interpreter, Root: root,
 		Requirements: i.Requirements, Constraints: i.Constraints, IndexOptions: i.IndexOptions, Lock: i.Lock,
 		InstallerArgs: i.InstallerArgs, Environment: i.Environment, User: i.User,
-		Files:  map[string]string{"/opt/proa/bin/proa-step": step, "/opt/proa/sdk/proa": filepath.Join(folder, "proa")},
+		Files: map[string]string{"/opt/proa/sdk/proa": filepath.Join(folder, "proa")}, PlatformFiles: launchers,
 		Ignore: i.Dockerignore,
 		Labels: map[string]string{"dev.proa.pipeline": l.pipeline.Name}, Annotations: l.provenance(ctx),
 		Rebuild: i.PreventReuse, Ready: i.SkipBuild,
@@ -54,6 +57,37 @@ func (l *launch) request(ctx context.Context, i plan.Image, repository string, n
 		r.Tag = tag(l.pipeline.Name, number)
 	}
 	return r, nil
+}
+
+// launchers finds the launcher for each of an image's platforms: proa-step is for this machine's own, and those for others
+// lie beside it, named after them.
+func (l *launch) launchers(i plan.Image) (map[string]map[string]string, error) {
+	out := map[string]map[string]string{}
+	if i.SkipBuild {
+		return out, nil
+	}
+	for platform := range strings.SplitSeq(i.Platform, ",") {
+		path, err := launcher(l.Kit)
+		if own := runtime.GOOS + "/" + runtime.GOARCH; err == nil && own != platform {
+			path, err = foreignLauncher(path, platform)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out[platform] = map[string]string{"/opt/proa/bin/proa-step": path}
+	}
+	return out, nil
+}
+
+func foreignLauncher(own, platform string) (string, error) {
+	path := own + "-" + strings.ReplaceAll(platform, "/", "-")
+	if _, err := os.Stat(path); err != nil {
+		system, arch, _ := strings.Cut(platform, "/")
+		return "", fault.New(fault.Configuration,
+			fmt.Sprintf("in a checkout of proa: CGO_ENABLED=0 GOOS=%s GOARCH=%s go build -o %s ./cmd/proa-step", system, arch, path),
+			"the launcher for %s is not beside proa: %s is missing", platform, path)
+	}
+	return path, nil
 }
 
 // buildSecrets finds what variables of the installer's environment refer to in the stack's secrets manager.
