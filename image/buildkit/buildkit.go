@@ -23,6 +23,8 @@ type Registry interface {
 	driver.Checker
 	driver.Puller
 	driver.Finder
+	driver.Packer
+	driver.Library
 }
 
 // Config is what a Builder needs.
