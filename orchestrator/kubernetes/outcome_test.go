@@ -56,7 +56,7 @@ var savedPods = map[string]want{
 	"succeeded":                {phase: driver.Ended, kind: step.FailureLost, words: "exit code 0", deleted: step.FailureLost},
 	"terminated-still-running": {phase: driver.Ended, kind: step.FailureLost, words: "exit code 0"},
 	"oom":                      {phase: driver.Ended, kind: step.FailureOOM, words: "more memory than the step's 256Mi", code: 137, deleted: step.FailureOOM},
-	"oom-child-only":           {phase: driver.Ended, kind: step.FailureOOM, words: "raise the step's resources"},
+	"oom-child-only":           {phase: driver.Ended, kind: step.FailureOOM, words: "more memory than the step's 256Mi"},
 	"exit-1":                   {phase: driver.Ended, kind: step.FailureLost, words: "exit code 1", code: 1},
 	"exit-store":               {phase: driver.Ended, kind: step.FailureLost, words: "artifact store", code: 201},
 	"exit-usage":               {phase: driver.Ended, kind: step.FailureConfig, words: "unusable arguments or environment; its last words: launcher: PROA_RUN is not set", code: 200},
