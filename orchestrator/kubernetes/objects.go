@@ -57,7 +57,7 @@ func shared(namespace string) metav1.ObjectMeta {
 }
 
 const permissionsHead = `# What proa needs once in its namespace. It makes this itself where it may; otherwise an administrator applies it with
-# "kubectl apply -f -". Whoever runs pipelines needs, in this namespace: create, get, list, watch and delete of jobs
+# "kubectl apply -f -". Whoever runs pipelines needs, in this namespace: create, get, list, watch, patch and delete of jobs
 # (batch) and pods, get of pods/log, and create, get and delete of secrets; for schedules also create, get, list, update and
 # delete of cronjobs (batch), and update of secrets.
 `
