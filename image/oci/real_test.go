@@ -31,7 +31,7 @@ func (c *counting) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestRealRegistry(t *testing.T) {
 	host, base := os.Getenv("PROA_TEST_REGISTRY"), os.Getenv("PROA_TEST_PARENT_IMAGE")
 	if host == "" || base == "" {
-		t.Skip("set PROA_TEST_REGISTRY and PROA_TEST_PARENT_IMAGE")
+		missing(t, "set PROA_TEST_REGISTRY and PROA_TEST_PARENT_IMAGE")
 	}
 	needUV(t)
 	code := tree(t, map[string]string{"run.py": "print(1)\n"})

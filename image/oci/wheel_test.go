@@ -74,7 +74,7 @@ func needUV(t *testing.T) {
 		return
 	}
 	if exec.CommandContext(t.Context(), "python3", "-m", "uv", "--version").Run() != nil {
-		t.Skip("no uv on the PATH or in python3: pip install uv")
+		missing(t, "no uv on the PATH or in python3: pip install uv")
 	}
 }
 
