@@ -8,12 +8,10 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -277,26 +275,5 @@ func TestHostileManifest(t *testing.T) {
 			t.Errorf("path %q was written", path)
 		}
 		onlyEntries(t, parent)
-	}
-}
-
-func TestFoldersThatCantBeSaved(t *testing.T) {
-	s := openStore(t, step.Store{URL: "mem://"})
-	for what, make := range map[string]func(dir string) error{
-		"link out":         func(dir string) error { return os.Symlink("/etc/hostname", filepath.Join(dir, "link out")) },
-		"link to a folder": func(dir string) error { return os.Symlink(".", filepath.Join(dir, "loop")) },
-		"pipe":             func(dir string) error { return syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600) },
-		`back\\slash`:      func(dir string) error { return os.WriteFile(filepath.Join(dir, `back\slash`), nil, 0o600) },
-	} {
-		dir := t.TempDir()
-		if err := make(dir); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.Save(t.Context(), dir, "t", "m", ""); err == nil || !strings.Contains(err.Error(), what) {
-			t.Errorf("got %v, want an error with %q", err, what)
-		}
-	}
-	if _, err := s.Save(t.Context(), filepath.Join(t.TempDir(), "missing"), "t", "m", ""); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("saving a missing folder: got %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -239,5 +240,26 @@ func testExists(t *testing.T, cfg step.Store) {
 	want("without its manifest", false)
 	if _, err := s.Exists(t.Context(), "sha256:../../x"); err == nil {
 		t.Error("something that is no digest exists")
+	}
+}
+
+func TestFoldersThatCantBeSaved(t *testing.T) {
+	s := openStore(t, step.Store{URL: "mem://"})
+	for what, make := range map[string]func(dir string) error{
+		"link out":         func(dir string) error { return os.Symlink("/etc/hostname", filepath.Join(dir, "link out")) },
+		"link to a folder": func(dir string) error { return os.Symlink(".", filepath.Join(dir, "loop")) },
+		"pipe":             func(dir string) error { return syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600) },
+		`back\\slash`:      func(dir string) error { return os.WriteFile(filepath.Join(dir, `back\slash`), nil, 0o600) },
+	} {
+		dir := t.TempDir()
+		if err := make(dir); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Save(t.Context(), dir, "t", "m", ""); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("got %v, want an error with %q", err, what)
+		}
+	}
+	if _, err := s.Save(t.Context(), filepath.Join(t.TempDir(), "missing"), "t", "m", ""); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("saving a missing folder: got %v", err)
 	}
 }
