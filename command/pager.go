@@ -12,7 +12,7 @@ func page(text string) bool {
 	if !wanted {
 		return false
 	}
-	cmd := exec.Command("sh", "-c", program) //nolint:noctx // it ends when its user quits, not at Ctrl-C
+	cmd := exec.Command("sh", "-c", program) // it ends when its user quits, not at Ctrl-C
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(text), os.Stdout, os.Stderr
 	cmd.Env = os.Environ()
 	if os.Getenv("LESS") == "" {
