@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/proa-ml/proa/image/driver"
@@ -14,7 +17,8 @@ import (
 // images measures the builder alone, with proa's own files and one requirement: with every cache empty, after a code edit,
 // and with nothing changed.
 func (m *measurement) images(ctx context.Context) error {
-	b, err := oci.New(oci.Config{}, &oci.Options{CacheDir: filepath.Join(m.dir, "layers"), Env: m.proa.env})
+	sent := &counted{inner: http.DefaultTransport}
+	b, err := oci.New(oci.Config{}, &oci.Options{CacheDir: filepath.Join(m.dir, "layers"), Env: m.proa.env, Transport: sent})
 	if err != nil {
 		return err
 	}
@@ -46,11 +50,45 @@ func (m *measurement) images(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	whole := float64(sent.bytes.Swap(0))
+	request.Requirements = append(request.Requirements, "tabulate")
+	added, err := build()
+	if err != nil {
+		return err
+	}
+	peak, err := peakMemory()
+	if err != nil {
+		return err
+	}
 	m.rows = append(m.rows,
 		seconds("image/cold", cold.Seconds(), 0, "", "scikit-learn and pandas, resolved, built and pushed"),
 		seconds("image/warm_edit", edited, cold.Seconds(), "the cold build", "≤ 0.3 s"),
-		seconds("image/unchanged", unchanged, cold.Seconds(), "the cold build", ""))
+		seconds("image/unchanged", unchanged, cold.Seconds(), "the cold build", ""),
+		seconds("image/add_requirement", added.Seconds(), cold.Seconds(), "the cold build", ""),
+		row{Name: "image/add_requirement_bytes", Value: float64(sent.bytes.Load()) / 1e6, Unit: "MB", Baseline: whole / 1e6,
+			Ratio: float64(sent.bytes.Load()) / whole, Against: "what was uploaded before"},
+		row{Name: "image/peak_memory", Value: peak, Unit: "MB", Goal: "≤ 200 MB"})
 	return nil
+}
+
+// counted counts the bytes that requests carry.
+type counted struct {
+	inner http.RoundTripper
+	bytes atomic.Int64
+}
+
+func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.bytes.Add(max(r.ContentLength, 0))
+	return c.inner.RoundTrip(r)
+}
+
+// peakMemory is the most memory, in MB, that this process, which builds in itself, has had; what uv has is its own.
+func peakMemory() (float64, error) {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0, fmt.Errorf("asking for the memory that was used: %w", err)
+	}
+	return float64(usage.Maxrss) / 1e3, nil
 }
 
 func (m *measurement) imageRequest() (driver.Request, error) {

@@ -48,7 +48,7 @@ type Options struct {
 	CacheDir string
 	// UV is the command that runs uv; empty means to look for it.
 	UV []string
-	// Env is the environment of uv and Python; nil means this process's.
+	// Env is the environment of uv and Python; nil means this process's, which does for requests without secrets.
 	Env []string
 	// Keychain finds credentials; nil means the Docker configuration ($DOCKER_CONFIG, ~/.docker).
 	Keychain authn.Keychain

@@ -25,9 +25,6 @@ func (j *job) command(ctx context.Context, dir string, argv ...string) (string, 
 	}
 	env := j.options.Env
 	if len(j.r.Secrets) > 0 {
-		if env == nil {
-			env = os.Environ() //nolint:forbidigo // what Options says of nil
-		}
 		env = merge(env, j.r.Secrets)
 	}
 	var out, errs bytes.Buffer
