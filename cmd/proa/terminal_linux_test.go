@@ -111,6 +111,7 @@ func TestSecretsAreNotEchoed(t *testing.T) {
 	p := onTerminal(t, home, "container-registry", "register", "reg", "--flavor=default", "--uri=registry.example.com", "--insecure=false", "-i")
 	p.answer("username:", "somebody\n")
 	p.answer("password:", "ca'na\"ry%s\n")
+	p.answer("ca:", "\n")
 	code, screen := p.exit()
 	if code != 0 || !strings.Contains(screen, "successfully registered") {
 		t.Fatalf("code %d:\n%s", code, screen)
