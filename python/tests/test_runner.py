@@ -408,3 +408,15 @@ def test_annotations_that_are_for_type_checkers_only(project: Project) -> None:
     attempt = project.attempt("run:s", {"x": 1}, outputs=["output"])
     assert attempt.code == 0 and attempt.result is not None, attempt.stderr
     assert attempt.result["outputs"]["output"]["preview"] == "{'value': 1}"
+
+
+def test_an_edit_that_keeps_time_and_size(project: Project) -> None:
+    code = "def s() -> int:\n    return 1\n"
+    path = project.write(run=code).root / "run.py"
+    first = project.attempt("run:s", outputs=["output"], PYTHONDONTWRITEBYTECODE="")
+    assert first.result is not None and first.result["outputs"]["output"]["preview"] == "1", first.stderr
+    stat = path.stat()
+    path.write_text(code.replace("1", "2"))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    second = project.attempt("run:s", outputs=["output"], PYTHONDONTWRITEBYTECODE="")
+    assert second.result is not None and second.result["outputs"]["output"]["preview"] == "2", second.stderr

@@ -26,6 +26,9 @@ type logShow struct {
 	// only restricts it to one step, if not empty.
 	only    string
 	cursors map[string]*cursor
+	// reached is the number of the latest attempt of each step that was there when logs were looked at last; nil before
+	// the first time.
+	reached map[string]int
 }
 
 // cursor is how far the log of a step has been printed.
@@ -39,12 +42,8 @@ type cursor struct {
 func (s *logShow) run(ctx context.Context, r inspect.Run) error {
 	for {
 		over := run.Status(r.Status).Final()
-		for _, st := range r.Steps {
-			if s.only == "" || s.only == st.Name {
-				if err := s.step(ctx, r, st); err != nil {
-					return err
-				}
-			}
+		if err := s.round(ctx, r); err != nil {
+			return err
 		}
 		if over || !s.options.follow {
 			return s.end()
@@ -75,12 +74,55 @@ func (s *logShow) over(ctx context.Context, id string) (bool, error) {
 	return run.Status(r.Status).Final(), err
 }
 
-// step prints what is new of a step's log. Should the step be at another attempt, what is left of the one before comes
+// round looks at each step once.
+func (s *logShow) round(ctx context.Context, r inspect.Run) error {
+	reached := map[string]int{}
+	for _, st := range r.Steps {
+		if s.only != "" && s.only != st.Name {
+			continue
+		}
+		attempts, err := s.due(ctx, r, st)
+		if err != nil {
+			return err
+		}
+		for _, attempt := range attempts {
+			if err := s.attempt(ctx, st, attempt); err != nil {
+				return err
+			}
+		}
+		reached[st.Name] = st.Attempt
+	}
+	s.reached = reached
+	return nil
+}
+
+// due returns the attempts of a step whose logs may have something new: the one that is wanted, or the latest and, when
+// logs were looked at before, those that there were since.
+func (s *logShow) due(ctx context.Context, r inspect.Run, st inspect.Step) ([]inspect.Attempt, error) {
+	last := st.Attempt
+	switch {
+	case s.options.attempt > 0:
+		return []inspect.Attempt{inspect.AttemptOf(r, st.Name, s.options.attempt)}, nil
+	case last == 0:
+		taken, err := inspect.LogOf(ctx, s.stores.Metadata, r.ID, st.Name)
+		return []inspect.Attempt{taken}, err
+	}
+	first := last
+	if s.reached != nil {
+		first = max(s.reached[st.Name], 1)
+	}
+	var all []inspect.Attempt
+	for n := first; n <= last; n++ {
+		all = append(all, inspect.AttemptOf(r, st.Name, n))
+	}
+	return all, nil
+}
+
+// attempt prints what is new of an attempt's log. Should the step have been at another one, what is left of that comes
 // first.
-func (s *logShow) step(ctx context.Context, r inspect.Run, st inspect.Step) error {
-	attempt, err := s.attempt(ctx, r, st)
-	if err != nil || attempt.Name == "" {
-		return err
+func (s *logShow) attempt(ctx context.Context, st inspect.Step, attempt inspect.Attempt) error {
+	if attempt.Name == "" {
+		return nil
 	}
 	c := s.cursors[st.Name]
 	if c != nil && c.attempt != attempt {
@@ -106,16 +148,6 @@ func (s *logShow) step(ctx context.Context, r inspect.Run, st inspect.Step) erro
 		return c.lines.end()
 	}
 	return nil
-}
-
-func (s *logShow) attempt(ctx context.Context, r inspect.Run, st inspect.Step) (inspect.Attempt, error) {
-	switch {
-	case s.options.attempt > 0:
-		return inspect.AttemptOf(r, st.Name, s.options.attempt), nil
-	case st.Attempt > 0:
-		return inspect.AttemptOf(r, st.Name, st.Attempt), nil
-	}
-	return inspect.LogOf(ctx, s.stores.Metadata, r.ID, st.Name)
 }
 
 // more prints what is new of a log.

@@ -45,6 +45,8 @@ class Modules:
     """Imports from the source's root."""
 
     def __init__(self, root: Path) -> None:
+        # Python tells a stale .pyc by the source's size and the second it was written in; an edit can keep both.
+        sys.dont_write_bytecode = True
         self.root = root.resolve()
         if not {"", str(root), str(self.root)} & set(sys.path):
             sys.path.insert(0, str(root))
