@@ -77,7 +77,7 @@ func TestRealS3(t *testing.T) {
 // conformance tests a kind of store; fresh makes an empty one.
 func conformance(t *testing.T, fresh func(t *testing.T) step.Store) {
 	for name, test := range map[string]func(t *testing.T, cfg step.Store){
-		"objects": testObjects, "put file": testPutFile, "streams": testStreams, "put new": testPutNew, "put new race": testPutNewRace, "list": testList,
+		"objects": testObjects, "put file": testPutFile, "streams": testStreams, "put new": testPutNew, "put new race": testPutNewRace, "list": testList, "abbreviations": testAbbreviations,
 		"keys": testKeys, "folders": testFolders, "damage": testDamage, "exists": testExists, "check": testCheck, "big file": testBigFile,
 		"cancelled": testCancelled, "identity": testIdentity,
 	} {

@@ -44,7 +44,10 @@ func (n noun) getCommand() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, stores.Close()) }()
-			_, err = stores.Artifacts.Fetch(cmd.Context(), args[0], to)
+			digest, err := stores.Artifacts.Complete(cmd.Context(), args[0])
+			if err == nil {
+				_, err = stores.Artifacts.Fetch(cmd.Context(), digest, to)
+			}
 			return noArtifact(err, args[0], stores.Stack.Name)
 		},
 	}
@@ -53,6 +56,9 @@ func (n noun) getCommand() *cobra.Command {
 }
 
 func noArtifact(err error, digest, stackName string) error {
+	if errors.Is(err, artifact.ErrNoDigest) || errors.Is(err, artifact.ErrAmbiguous) {
+		return fault.New(fault.Usage, "`proa artifact list` shows whole digests", "%w", err)
+	}
 	if !errors.Is(err, artifact.ErrNotFound) {
 		return err
 	}
@@ -120,7 +126,11 @@ func (n noun) showCommand() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, stores.Close()) }()
-			m, err := stores.Artifacts.Manifest(cmd.Context(), args[0])
+			digest, err := stores.Artifacts.Complete(cmd.Context(), args[0])
+			if err != nil {
+				return noArtifact(err, args[0], stores.Stack.Name)
+			}
+			m, err := stores.Artifacts.Manifest(cmd.Context(), digest)
 			if err != nil {
 				return noArtifact(err, args[0], stores.Stack.Name)
 			}
@@ -129,7 +139,7 @@ func (n noun) showCommand() *cobra.Command {
 				table.Rows = append(table.Rows, []string{f.Path, size(f.Size), f.Digest})
 			}
 			if format.ForPeople() {
-				n.Statusf("Artifact %s: %s, %s, saved by %s", args[0], m.Type, m.Preview, m.Materializer)
+				n.Statusf("Artifact %s: %s, %s, saved by %s", digest, m.Type, m.Preview, m.Materializer)
 			}
 			return output.Print(n.Streams, format, m, table)
 		},

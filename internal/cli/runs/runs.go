@@ -39,6 +39,9 @@ func (n noun) listCommand() *cobra.Command {
 		Example: "  proa runs list --status failed\n  proa runs list --pipeline digits_pipeline -o name",
 		Use:     "list", Short: "List runs, newest first", Args: kit.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if err := checkStatus(query.Status); err != nil {
+				return err
+			}
 			stores, err := n.OpenMetadata(cmd.Context())
 			if err != nil {
 				return err
@@ -46,13 +49,17 @@ func (n noun) listCommand() *cobra.Command {
 			defer func() { err = errors.Join(err, stores.Close()) }()
 			runs, err := inspect.List(cmd.Context(), stores.Metadata, query)
 			if err != nil {
-				return err
+				return kit.NoRun(err, query.Before, stores.Stack.Name)
 			}
 			table := output.Table{Header: []string{"RUN", "PIPELINE", "STACK", "STATUS", "CREATED", "TIME"}}
 			for _, r := range runs {
 				table.Rows = append(table.Rows, []string{r.Name, r.Pipeline, r.Stack, r.Status, moment(r.Created), n.took(r.Started, r.Ended)})
 			}
-			if len(runs) == 0 {
+			switch {
+			case len(runs) > 0:
+			case query.Pipeline+query.Status+query.Before != "":
+				n.Statusf("No such runs in the metadata store of stack '%s'.", stores.Stack.Name)
+			default:
 				n.Statusf("No runs in the metadata store of stack '%s'.", stores.Stack.Name)
 			}
 			return output.Print(n.Streams, format, runs, table)
