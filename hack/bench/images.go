@@ -61,7 +61,7 @@ func (m *measurement) images(ctx context.Context) error {
 		return err
 	}
 	m.rows = append(m.rows,
-		seconds("image/cold", cold.Seconds(), 0, "", "scikit-learn and pandas, resolved, built and pushed"),
+		seconds("image/cold", cold.Seconds(), 0, "scikit-learn and pandas, resolved, built and pushed", ""),
 		seconds("image/warm_edit", edited, cold.Seconds(), "the cold build", "≤ 0.3 s"),
 		seconds("image/unchanged", unchanged, cold.Seconds(), "the cold build", ""),
 		seconds("image/add_requirement", added.Seconds(), cold.Seconds(), "the cold build", ""),
