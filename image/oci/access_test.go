@@ -29,8 +29,9 @@ type guard struct {
 	mu     sync.Mutex
 	scopes []string
 	given  int
-	// left is how many requests the token is good for; tokens don't run out if it is negative.
-	left int
+	// left is after how many requests the tokens of that moment run out; they don't if it is negative. expired is the number
+	// of the last one that did.
+	left, expired int
 }
 
 func guarded(t *testing.T, s *server) *guard {
@@ -59,12 +60,13 @@ func (g *guard) refuses(w http.ResponseWriter, r *http.Request) bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.given > 0 && r.Header.Get("Authorization") == "Bearer token-"+strings.Repeat("x", g.given) && g.left != 0 {
+	if g.left == 0 {
+		g.left, g.expired = -1, g.given
+	}
+	marks, isToken := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer token-")
+	if number := len(marks); isToken && number > g.expired && number <= g.given {
 		g.left--
 		return false
-	}
-	if g.left == 0 {
-		g.left = -1 // the next token lasts
 	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="`+g.host+`/token",service="test"`)
 	refuse(w, http.StatusUnauthorized, "UNAUTHORIZED")
