@@ -36,6 +36,8 @@ func (e Errand) Close() {
 // ward is the near end of the connection to the keeper of a process.
 type ward struct {
 	connection net.Conn
+	// known is closed when it is known whether the process is there: it is, or never will be.
+	known chan struct{}
 	// What follows is guarded by the process's lock.
 	present   bool
 	abandoned syscall.Signal
@@ -54,7 +56,7 @@ func Entrust(output io.Writer) (*Process, Errand, error) {
 		s.close()
 		return nil, Errand{}, err
 	}
-	p := &Process{done: make(chan struct{}), output: []*stream{s}, ward: &ward{connection: near}}
+	p := &Process{done: make(chan struct{}), output: []*stream{s}, ward: &ward{connection: near, known: make(chan struct{})}}
 	s.drain()
 	go p.follow(time.Now())
 	return p, Errand{Connection: far, Output: s.write}, nil
@@ -98,6 +100,21 @@ func (w *ward) signal(sig syscall.Signal) error {
 	return nil
 }
 
+// presence is how long what a keeper has told may take to be heard.
+const presence = time.Second
+
+// stop asks the process to end. One that was begun just now may be at work before its keeper's word of it is heard, and
+// must not be taken for one that never was.
+func (p *Process) stop() {
+	timer := time.NewTimer(presence)
+	defer timer.Stop()
+	select {
+	case <-p.ward.known:
+	case <-timer.C:
+	}
+	_ = p.Signal(syscall.SIGTERM)
+}
+
 // news is one line of what a keeper tells.
 type news struct {
 	Refused string  `json:"refused"`
@@ -115,12 +132,18 @@ func (p *Process) follow(begin time.Time) {
 		last = news{}
 		if json.Unmarshal(lines.Bytes(), &last) == nil && last.PID > 0 {
 			p.mu.Lock()
-			p.ward.present = p.ward.abandoned == 0
+			if !p.ward.present && p.ward.abandoned == 0 {
+				p.ward.present = true
+				close(p.ward.known)
+			}
 			p.mu.Unlock()
 		}
 	}
 	p.mu.Lock()
 	p.gone = true
+	if !p.ward.present {
+		close(p.ward.known)
+	}
 	p.exit = p.ward.exit(last, begin)
 	p.exit.Killed = p.killed
 	p.mu.Unlock()

@@ -225,7 +225,11 @@ func (p *Process) Kill() { _ = p.Signal(syscall.SIGKILL) }
 
 // Stop asks the group to end, and kills it if the child is still there after the grace time. It doesn't wait.
 func (p *Process) Stop(grace time.Duration) {
-	_ = p.Signal(syscall.SIGTERM)
+	if p.ward != nil {
+		go p.stop()
+	} else {
+		_ = p.Signal(syscall.SIGTERM)
+	}
 	timer := time.AfterFunc(grace, p.Kill)
 	go func() {
 		<-p.done

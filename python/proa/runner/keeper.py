@@ -52,10 +52,10 @@ def die_with(linux: Linux, parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def keep(child: int, connection: socket.socket) -> NoReturn:
-    """Look after a child to its end, and end."""
+def keep(child: int, connection: socket.socket, go: int) -> NoReturn:
+    """Look after a child to its end, and end. It begins when go is closed, after the launcher was told of it."""
     gc.disable()
-    keeper = _Keeper(child, connection)
+    keeper = _Keeper(child, connection, go)
     try:
         keeper.run()
     except BaseException:
@@ -65,10 +65,11 @@ def keep(child: int, connection: socket.socket) -> NoReturn:
 
 
 class _Keeper:
-    def __init__(self, child: int, connection: socket.socket) -> None:
+    def __init__(self, child: int, connection: socket.socket, go: int) -> None:
         self._begin = time.monotonic()
         self._child = child
         self._connection = connection
+        self._go = go
         self._cpu = 0.0
         self._rss = 0
         self._wake = _wake_on_children()
@@ -79,6 +80,7 @@ class _Keeper:
 
     def run(self) -> None:
         self._tell({"pid": self._child})
+        os.close(self._go)
         poll = select.poll()
         poll.register(self._connection, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
