@@ -110,6 +110,19 @@ func (n noun) find(config *stack.Config, args []string) (stack.Stack, error) {
 	return config.Stack(active.Name)
 }
 
+// resolved is the stack that is named, or the active one, with its components.
+func (n noun) resolved(args []string) (stack.Resolved, error) {
+	config, err := n.Files.Load()
+	if err != nil {
+		return stack.Resolved{}, err
+	}
+	s, err := n.find(config, args)
+	if err != nil {
+		return stack.Resolved{}, err
+	}
+	return config.Resolve(s.Name)
+}
+
 func (n noun) setCommand() *cobra.Command {
 	var global bool
 	cmd := &cobra.Command{

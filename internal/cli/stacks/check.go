@@ -17,15 +17,7 @@ func (n noun) checkCommand() *cobra.Command {
 		Example: "  proa stack check\n  proa stack check k8s -o json",
 		Args:    kit.Args(0, 1), ValidArgsFunction: kit.Complete(n.names),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			config, err := n.Files.Load()
-			if err != nil {
-				return err
-			}
-			s, err := n.find(config, args)
-			if err != nil {
-				return err
-			}
-			resolved, err := config.Resolve(s.Name)
+			resolved, err := n.resolved(args)
 			if err != nil {
 				return err
 			}
@@ -34,7 +26,7 @@ func (n noun) checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return n.report(format, s.Name, check.Stack(cmd.Context(), n.Kit, resolved))
+			return n.report(format, resolved.Name, check.Stack(cmd.Context(), n.Kit, resolved))
 		},
 	}
 	output.AddFlag(cmd, &format)

@@ -19,15 +19,7 @@ func (n noun) exportCommand() *cobra.Command {
 		Example: "  proa stack export k8s\n  proa stack export k8s - | less",
 		Args:    kit.Args(0, 2), ValidArgsFunction: kit.Complete(n.names),
 		RunE: func(_ *cobra.Command, args []string) error {
-			config, err := n.Files.Load()
-			if err != nil {
-				return err
-			}
-			s, err := n.find(config, args[:min(1, len(args))])
-			if err != nil {
-				return err
-			}
-			resolved, err := config.Resolve(s.Name)
+			resolved, err := n.resolved(args[:min(1, len(args))])
 			if err != nil {
 				return err
 			}
@@ -36,11 +28,11 @@ func (n noun) exportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			file := s.Name + ".yaml"
+			file := resolved.Name + ".yaml"
 			if len(args) > 1 {
 				file = args[1]
 			}
-			return n.write(s.Name, file, data, left)
+			return n.write(resolved.Name, file, data, left)
 		},
 	}
 }

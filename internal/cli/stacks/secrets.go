@@ -76,19 +76,6 @@ func (n noun) registerSecrets(ctx context.Context, args []string, given map[stri
 	return nil
 }
 
-// resolved is the stack that is named, or the active one, with its components.
-func (n noun) resolved(args []string) (stack.Resolved, error) {
-	config, err := n.Files.Load()
-	if err != nil {
-		return stack.Resolved{}, err
-	}
-	s, err := n.find(config, args)
-	if err != nil {
-		return stack.Resolved{}, err
-	}
-	return config.Resolve(s.Name)
-}
-
 // wanted lists the keys that a stack refers to, each once, and refuses what is given but not referred to. A secret that is
 // referred to as a whole can have any of its keys given.
 func (n noun) wanted(r stack.Resolved, given map[string]string) ([]flavor.Use, error) {

@@ -11,15 +11,7 @@ import (
 
 // inOrder returns the components of the stack that is named, or of the active one.
 func (n noun) inOrder(args []string) (string, []stack.Component, error) {
-	config, err := n.Files.Load()
-	if err != nil {
-		return "", nil, err
-	}
-	s, err := n.find(config, args)
-	if err != nil {
-		return "", nil, err
-	}
-	resolved, err := config.Resolve(s.Name)
+	resolved, err := n.resolved(args)
 	if err != nil {
 		return "", nil, err
 	}
@@ -29,7 +21,7 @@ func (n noun) inOrder(args []string) (string, []stack.Component, error) {
 			all = append(all, c)
 		}
 	}
-	return s.Name, all, nil
+	return resolved.Name, all, nil
 }
 
 func (n noun) upCommand() *cobra.Command {
