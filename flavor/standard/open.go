@@ -167,10 +167,7 @@ func (o Opener) engine(c stack.Component, s flavor.Settings, daemonless *oci.Bui
 	case "oci":
 		return daemonless, nil
 	case "docker":
-		index, err := buildkit.FindIndex(o.Env)
-		if err != nil {
-			return nil, err
-		}
+		index := func() (buildkit.Index, error) { return buildkit.FindIndex(o.Env) }
 		docker := buildkit.NewDocker(buildkit.DockerConfig{Host: s["host"], Env: o.Env})
 		return buildkit.New(buildkit.Config{Engine: docker, Registry: daemonless, Index: index}, nil)
 	}

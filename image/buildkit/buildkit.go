@@ -31,8 +31,8 @@ type Registry interface {
 type Config struct {
 	Engine   Engine
 	Registry Registry
-	// Index is how pip finds packages.
-	Index Index
+	// Index says how pip finds packages. It is asked when an engine builds.
+	Index func() (Index, error)
 }
 
 // Options tune a Builder.
@@ -44,7 +44,7 @@ type Options struct {
 type Builder struct {
 	Registry
 	engine Engine
-	index  Index
+	index  func() (Index, error)
 	log    *slog.Logger
 }
 
@@ -52,8 +52,8 @@ var _ driver.Builder = (*Builder)(nil)
 
 // New returns a builder. The engine isn't touched before it is needed.
 func New(c Config, o *Options) (*Builder, error) {
-	if c.Engine == nil || c.Registry == nil {
-		return nil, errors.New("image builder needs an engine and a registry")
+	if c.Engine == nil || c.Registry == nil || c.Index == nil {
+		return nil, errors.New("image builder needs an engine, a registry and an index")
 	}
 	b := &Builder{Registry: c.Registry, engine: c.Engine, index: c.Index, log: slog.New(slog.DiscardHandler)}
 	if o != nil && o.Logger != nil {
@@ -87,7 +87,7 @@ func (b *Builder) Build(ctx context.Context, r driver.Request, p driver.Progress
 // ensure returns the reference, by digest, of what the recipe makes.
 func (b *Builder) ensure(ctx context.Context, rec *recipe, p driver.Progress) (string, error) {
 	ref := rec.repository + ":" + rec.tag()
-	if !rec.anew {
+	if !rec.anew() {
 		digest, found, err := b.Find(ctx, ref, rec.repository)
 		if err != nil {
 			return "", err

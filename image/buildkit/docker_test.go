@@ -50,7 +50,7 @@ func (b testbed) builder(t *testing.T, docker string, index buildkit.Index) *bui
 	check(t, err)
 	env := func(string) string { return "" }
 	builder, err := buildkit.New(buildkit.Config{
-		Engine: buildkit.NewDocker(buildkit.DockerConfig{Host: docker, Env: env}), Registry: registry, Index: index,
+		Engine: buildkit.NewDocker(buildkit.DockerConfig{Host: docker, Env: env}), Registry: registry, Index: func() (buildkit.Index, error) { return index, nil },
 	}, nil)
 	check(t, err)
 	return builder

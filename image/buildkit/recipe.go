@@ -27,10 +27,10 @@ type recipe struct {
 	repository string
 	platform   string
 	dockerfile string
-	// anew builds it although the registry has it.
-	anew, rebuild bool
-	secrets       map[string]string
-	options       driver.BuildOptions
+	// rebuild runs every instruction again.
+	rebuild bool
+	secrets map[string]string
+	options driver.BuildOptions
 	// context are the files that the Dockerfile may copy; digest is theirs.
 	context fsutil.FS
 	digest  string
@@ -61,7 +61,7 @@ func (b *Builder) recipe(ctx context.Context, r driver.Request) (*recipe, error)
 	if !installs(r) {
 		r.Requirements = nil
 	}
-	rec := &recipe{rebuild: r.Rebuild, anew: r.Rebuild || r.Recipe.Options.Pull || r.Recipe.Options.NoCache, secrets: r.Secrets, repository: r.Repository, platform: r.Platform, options: r.Recipe.Options, dockerfile: dockerfile(r, from, users)}
+	rec := &recipe{rebuild: r.Rebuild || r.Recipe.Options.NoCache, secrets: r.Secrets, repository: r.Repository, platform: r.Platform, options: r.Recipe.Options, dockerfile: dockerfile(r, from, users)}
 	return rec, rec.readContext(ctx, r.Recipe.Context)
 }
 
@@ -160,6 +160,9 @@ func add(h hash.Hash, tree fsutil.FS, path string) error {
 	return err
 }
 
+// anew says that it is built although the registry has it.
+func (r *recipe) anew() bool { return r.rebuild || r.options.Pull }
+
 // tag names what the recipe makes by everything that goes into it.
 func (r *recipe) tag() string {
 	options := r.options
@@ -187,7 +190,7 @@ func (r *recipe) attributes() map[string]string {
 	if r.options.Network != "" {
 		all["force-network-mode"] = r.options.Network
 	}
-	if r.options.NoCache || r.rebuild {
+	if r.rebuild {
 		all["no-cache"] = ""
 	}
 	if r.options.Pull {

@@ -21,6 +21,10 @@ import (
 
 // solve lets BuildKit build the recipe.
 func (b *Builder) solve(ctx context.Context, conn Connection, rec *recipe, ref string, keys Keys, p driver.Progress) error {
+	index, err := b.index()
+	if err != nil {
+		return err
+	}
 	temp, err := os.MkdirTemp("", "proa-dockerfile-")
 	if err != nil {
 		return fmt.Errorf("making a folder for the Dockerfile: %w", err)
@@ -47,7 +51,7 @@ func (b *Builder) solve(ctx context.Context, conn Connection, rec *recipe, ref s
 		Frontend: "dockerfile.v0", FrontendAttrs: rec.attributes(),
 		LocalMounts: map[string]fsutil.FS{"context": files, "dockerfile": written},
 		Session: []session.Attachable{
-			secretsprovider.FromMap(b.index.secrets(rec.secrets)), authprovider.NewDockerAuthProvider(keys.provider()),
+			secretsprovider.FromMap(index.secrets(rec.secrets)), authprovider.NewDockerAuthProvider(keys.provider()),
 		},
 		Exports: []client.ExportEntry{conn.Export(ref)},
 	}
