@@ -12,23 +12,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
-)
 
-// missing skips a test for want of a prerequisite, and says which; where everything is required it fails instead.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("PROA_REQUIRE_CLUSTER") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
+	"github.com/proa-ml/proa/internal/testbed"
+)
 
 // requireVenv returns the Python environment that has proa's wheel installed.
 func requireVenv(t *testing.T) string {
 	t.Helper()
 	venv := os.Getenv("PROA_TEST_VENV")
 	if venv == "" {
-		missing(t, "PROA_TEST_VENV names no Python environment with proa's wheel: run `make test-e2e`")
+		testbed.Missing(t, "PROA_TEST_VENV names no Python environment with proa's wheel: run `make test-e2e`")
 	}
 	return venv
 }
@@ -44,7 +37,7 @@ func requireVariables(t *testing.T, names ...string) {
 	t.Helper()
 	for _, name := range names {
 		if os.Getenv("PROA_TEST_"+name) == "" {
-			missing(t, "PROA_TEST_%s is not set, so there is nothing to test on: run `make test-e2e`", name)
+			testbed.Missing(t, "PROA_TEST_%s is not set, so there is nothing to test on: run `make test-e2e`", name)
 		}
 	}
 }

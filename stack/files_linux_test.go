@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/proa-ml/proa/internal/testbed"
 )
 
 // disk mounts a file system of its own: root ignores modes, so that only a real one is full or read-only for everybody.
@@ -14,10 +16,7 @@ func disk(t *testing.T, size string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
-		if os.Getenv("PROA_REQUIRE_CLUSTER") == "1" {
-			t.Fatalf("mounting a file system: %v", err)
-		}
-		t.Skipf("mounting a file system needs root: %v", err)
+		testbed.Missing(t, "mounting a file system needs root: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, 0); err != nil {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/proa-ml/proa/image/driver"
 	"github.com/proa-ml/proa/image/oci"
+	"github.com/proa-ml/proa/internal/testbed"
 )
 
 // pushBase puts a base image of three random layers into a registry.
@@ -158,22 +159,13 @@ func unpack(t *testing.T, img v1.Image, skip int) string {
 	return root
 }
 
-// missing skips the test for want of something, which is a failure where nothing may be missing.
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("PROA_REQUIRE_CLUSTER") == "1" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
-}
-
 // python finds a Python to compile with, and its minor version.
 func python(t *testing.T) (interpreter, minor string) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "python3", "-c",
 		"import sys; print(sys.executable, '%d.%d' % sys.version_info[:2])").Output()
 	if err != nil {
-		missing(t, "no python3 on the PATH")
+		testbed.Missing(t, "no python3 on the PATH")
 	}
 	fields := strings.Fields(string(out))
 	return fields[0], fields[1]

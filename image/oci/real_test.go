@@ -13,6 +13,7 @@ import (
 
 	"github.com/proa-ml/proa/image/driver"
 	"github.com/proa-ml/proa/image/oci"
+	"github.com/proa-ml/proa/internal/testbed"
 )
 
 // counting counts requests.
@@ -31,7 +32,7 @@ func (c *counting) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestRealRegistry(t *testing.T) {
 	host, base := os.Getenv("PROA_TEST_REGISTRY"), os.Getenv("PROA_TEST_PARENT_IMAGE")
 	if host == "" || base == "" {
-		missing(t, "set PROA_TEST_REGISTRY and PROA_TEST_PARENT_IMAGE")
+		testbed.Missing(t, "set PROA_TEST_REGISTRY and PROA_TEST_PARENT_IMAGE")
 	}
 	needUV(t)
 	code := tree(t, map[string]string{"run.py": "print(1)\n"})

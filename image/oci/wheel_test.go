@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/proa-ml/proa/image/oci"
+	"github.com/proa-ml/proa/internal/testbed"
 )
 
 // wheel is a package to put into a folder that uv takes for its index.
@@ -74,7 +75,7 @@ func needUV(t *testing.T) {
 		return
 	}
 	if exec.CommandContext(t.Context(), "python3", "-m", "uv", "--version").Run() != nil {
-		missing(t, "no uv on the PATH or in python3: pip install uv")
+		testbed.Missing(t, "no uv on the PATH or in python3: pip install uv")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/proa-ml/proa/internal/testbed"
 	"github.com/proa-ml/proa/step"
 )
 
@@ -24,15 +25,6 @@ func TestOutOfMemory(t *testing.T) {
 	}
 }
 
-// missing skips the test for want of something, which is a failure where nothing may be missing.
-func missing(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("PROA_REQUIRE_CLUSTER") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
-
 func memoryGroup(t *testing.T) (group, limit string) {
 	t.Helper()
 	parent, limit := "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
@@ -41,11 +33,11 @@ func memoryGroup(t *testing.T) (group, limit string) {
 	}
 	group, err := os.MkdirTemp(parent, "proa-test-")
 	if err != nil {
-		missing(t, "no control group can be made: %v", err)
+		testbed.Missing(t, "no control group can be made: %v", err)
 	}
 	t.Cleanup(func() { _ = os.Remove(group) })
 	if _, err := os.Stat(filepath.Join(group, limit)); err != nil {
-		missing(t, "memory can't be limited in %s: %v", group, err)
+		testbed.Missing(t, "memory can't be limited in %s: %v", group, err)
 	}
 	return group, limit
 }

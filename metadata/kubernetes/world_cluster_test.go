@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/proa-ml/proa/internal/testbed"
 	"github.com/proa-ml/proa/metadata/driver"
 	"github.com/proa-ml/proa/stack"
 )
@@ -26,11 +27,7 @@ func onCluster(t *testing.T) Config {
 	t.Helper()
 	for _, name := range []string{"PROA_TEST_CONTEXT", "PROA_TEST_MARIADB_IMAGE"} {
 		if os.Getenv(name) == "" {
-			why := name + " is not set: no cluster to test on (go run ./hack/cluster up makes one)"
-			if os.Getenv("PROA_REQUIRE_CLUSTER") == "1" {
-				t.Fatal(why)
-			}
-			t.Skip(why)
+			testbed.Missing(t, "%s is not set: no cluster to test on (go run ./hack/cluster up makes one)", name)
 		}
 	}
 	t.Parallel()

@@ -16,6 +16,7 @@ import (
 
 	driverpkg "github.com/go-sql-driver/mysql"
 
+	"github.com/proa-ml/proa/internal/testbed"
 	"github.com/proa-ml/proa/metadata/mysql"
 )
 
@@ -45,7 +46,7 @@ func startServer(t *testing.T, extra ...string) *server {
 	t.Helper()
 	for _, program := range []string{"mariadbd", "mariadb-install-db"} {
 		if _, err := exec.LookPath(program); err != nil {
-			missing(t, program+" is not installed (Debian: apt-get install mariadb-server), and PROA_TEST_MYSQL_HOST is not set")
+			testbed.Missing(t, "%s is not installed (Debian: apt-get install mariadb-server), and PROA_TEST_MYSQL_HOST is not set", program)
 		}
 	}
 	dir, err := os.MkdirTemp("", "proa-mariadb-") // t.TempDir may be too long for a socket
@@ -77,15 +78,6 @@ func asUser() []string {
 		return []string{"--user=root"}
 	}
 	return nil
-}
-
-// missing skips, or fails where everything has to be there.
-func missing(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" && os.Getenv("PROA_REQUIRE_CLUSTER") == "1" {
-		t.Fatalf("this must not be skipped here: %s", why)
-	}
-	t.Skip(why)
 }
 
 // start starts the server, again on its port if it had one, and waits until it answers.

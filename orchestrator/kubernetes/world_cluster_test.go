@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/proa-ml/proa/internal/testbed"
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/step"
 )
@@ -40,11 +41,7 @@ type world struct {
 func onCluster(t *testing.T) *world {
 	t.Helper()
 	if os.Getenv("PROA_TEST_CONTEXT") == "" {
-		const why = "PROA_TEST_CONTEXT is not set: no cluster to test on (go run ./hack/cluster up makes one)"
-		if os.Getenv("CI") == "true" && os.Getenv("PROA_REQUIRE_CLUSTER") == "1" {
-			t.Fatal(why)
-		}
-		t.Skip(why)
+		testbed.Missing(t, "PROA_TEST_CONTEXT is not set: no cluster to test on (go run ./hack/cluster up makes one)")
 	}
 	client, err := NewClient(ClientConfig{
 		Kubeconfig: os.Getenv("PROA_TEST_KUBECONFIG"),

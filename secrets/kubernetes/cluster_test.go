@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/proa-ml/proa/internal/kubeconfig"
+	"github.com/proa-ml/proa/internal/testbed"
 	"github.com/proa-ml/proa/secrets/driver"
 	"github.com/proa-ml/proa/secrets/drivertest"
 	corev1 "k8s.io/api/core/v1"
@@ -21,10 +22,7 @@ func cluster(t *testing.T) kubernetes.Interface {
 	t.Helper()
 	name := os.Getenv("PROA_TEST_CONTEXT")
 	if name == "" {
-		if os.Getenv("PROA_REQUIRE_CLUSTER") == "1" {
-			t.Fatal("PROA_TEST_CONTEXT is not set, so there is no cluster to test on")
-		}
-		t.Skip("PROA_TEST_CONTEXT is not set, so there is no cluster to test on: run `make test-go`")
+		testbed.Missing(t, "PROA_TEST_CONTEXT is not set, so there is no cluster to test on: run `make test-go`")
 	}
 	config, _, err := kubeconfig.Rest(kubeconfig.Files(os.Getenv), name)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/internal/testbed"
 	"github.com/proa-ml/proa/spec"
 )
 
@@ -27,7 +28,7 @@ func TestPublic(t *testing.T) {
 
 func TestProvenance(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("no git")
+		testbed.Missing(t, "no git")
 	}
 	root := t.TempDir()
 	l := &launch{Kit: &kit.Kit{Environ: append(os.Environ(), "HOME="+t.TempDir()), Version: "1.2"}, pipeline: &spec.Pipeline{Source: spec.Source{Root: root}}}
