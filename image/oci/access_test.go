@@ -1,11 +1,18 @@
 package oci_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"io"
 	"log"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +21,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
@@ -149,7 +157,32 @@ func TestOwnAuthority(t *testing.T) {
 	built, err := b.Build(t.Context(), r, nil)
 	check(t, err)
 	check(t, validate.Image(pull(t, strings.Replace(built.Ref, r.Repository, plain+"/team/proa", 1))))
+	expired := httptest.NewUnstartedServer(s)
+	expired.Config.ErrorLog = log.New(io.Discard, "", 0)
+	expired.TLS = &tls.Config{Certificates: []tls.Certificate{outdated(t)}, MinVersion: tls.VersionTLS12}
+	expired.StartTLS()
+	t.Cleanup(expired.Close)
+	s.host = strings.TrimPrefix(expired.URL, "https://")
+	r.Repository = s.host + "/team/proa"
+	_, err = quick(t, oci.Options{}).Build(t.Context(), r, nil)
+	for _, want := range []string{s.host, "team/proa", "valid from 2001-02-03 to 2001-03-04", "renew it"} {
+		if !errors.Is(err, driver.ErrUnavailable) || !strings.Contains(err.Error(), want) {
+			t.Errorf("Build = %v, want it to say %q", err, want)
+		}
+	}
 	if _, err := oci.New(oci.Config{CA: []byte("no certificate")}, &oci.Options{CacheDir: t.TempDir()}); err == nil {
 		t.Error("text that is no certificate is taken for one")
 	}
+}
+
+// outdated is a certificate that has expired.
+func outdated(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	plan := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Date(2001, 2, 3, 0, 0, 0, 0, time.UTC),
+		NotAfter: time.Date(2001, 3, 4, 0, 0, 0, 0, time.UTC), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, plan, plan, key.Public(), key)
+	check(t, err)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }

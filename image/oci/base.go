@@ -96,10 +96,10 @@ func (j *job) knownBase(ctx context.Context, ref name.Reference) (*base, error) 
 	return found, nil
 }
 
-// open streams one of the base's layers.
-func (f *base) open(ctx context.Context, digest string) (body io.ReadCloser, err error) {
+// open streams one of the base's layers from an offset on.
+func (f *base) open(ctx context.Context, layer v1.Descriptor, from int64) (body io.ReadCloser, err error) {
 	err = f.reg.retry.do(ctx, func() error {
-		body, err = f.reg.blob(ctx, digest)
+		body, err = f.reg.blob(ctx, layer.Digest.String(), from, layer.Size)
 		return err
 	})
 	return body, explain(err, f.ref.Context(), "read the base image")

@@ -151,7 +151,7 @@ func (r *registry) putReferrer(ctx context.Context, raw []byte, subject v1.Descr
 	tracked := false
 	err := r.retry.do(ctx, func() error {
 		resp, err := r.send(ctx, request{method: http.MethodPut, url: r.url("manifests", d.Digest.String()), kind: string(types.OCIManifestSchema1),
-			size: d.Size, body: func() (io.ReadCloser, error) { return inMemory(raw)(ctx) }, ok: []int{http.StatusCreated, http.StatusOK, http.StatusAccepted}})
+			size: d.Size, body: func() (io.ReadCloser, error) { return inMemory(raw)(ctx, 0) }, ok: []int{http.StatusCreated, http.StatusOK, http.StatusAccepted}})
 		if err != nil {
 			return err
 		}

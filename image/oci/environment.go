@@ -185,7 +185,7 @@ func (j *job) baseBlobs(layers []v1.Descriptor) []blob {
 		if j.base.same {
 			b.from = j.base.ref.Context().RepositoryStr()
 		}
-		b.open = func(ctx context.Context) (io.ReadCloser, error) { return j.base.open(ctx, digest) }
+		b.open = func(ctx context.Context, from int64) (io.ReadCloser, error) { return j.base.open(ctx, d, from) }
 		out = append(out, b)
 	}
 	return out

@@ -1,13 +1,16 @@
 package oci
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -51,14 +54,13 @@ func explain(err error, repo name.Repository, doing string) error {
 	case errors.As(err, &terr):
 		return explainStatus(terr, repo, doing)
 	case badCertificate(err):
-		return fmt.Errorf("%w: registry %s shows a certificate that isn't valid: if it is from an authority of your own, "+
-			"give that authority's as the attribute ca of the container registry: %w", driver.ErrUnavailable, host, err)
+		return explainCertificate(err, repo, doing)
 	case plainHTTP(err):
-		return fmt.Errorf("%w: registry %s speaks plain HTTP: set insecure=true on the container registry if that is meant: %w",
-			driver.ErrUnavailable, host, err)
+		return fmt.Errorf("%w: could not %s %s: registry %s speaks plain HTTP: set insecure=true on the container registry "+
+			"if that is meant: %w", driver.ErrUnavailable, doing, repo.RepositoryStr(), host, err)
 	case transient(err):
-		return fmt.Errorf("%w: registry %s can't be reached to %s %s: check that it runs and that the address is right: %w",
-			driver.ErrUnavailable, host, doing, repo.RepositoryStr(), err)
+		return fmt.Errorf("%w: registry %s can't be reached to %s %s: check that it runs and that the address is right, "+
+			"then run the same command again: %w", driver.ErrUnavailable, host, doing, repo.RepositoryStr(), err)
 	}
 	return fmt.Errorf("could not %s %s on registry %s: %w", doing, repo.RepositoryStr(), host, err)
 }
@@ -70,6 +72,16 @@ func explainStatus(terr *transport.Error, repo name.Repository, doing string) er
 		return fmt.Errorf("%w: registry %s does not let us %s %s (%s): log in with `docker login %s`, "+
 			"or set username and password on the container registry: %s",
 			driver.ErrRefused, host, doing, repo.RepositoryStr(), http.StatusText(terr.StatusCode), host, reason(terr))
+	case terr.StatusCode == http.StatusMethodNotAllowed:
+		return fmt.Errorf("%w: could not %s %s: registry %s is read-only, or a mirror (it answered 405: %s): %s",
+			driver.ErrRefused, doing, repo.RepositoryStr(), host, reason(terr), elsewhere)
+	case terr.StatusCode == http.StatusRequestEntityTooLarge:
+		return fmt.Errorf("%w: could not %s %s: a layer is larger than registry %s, or a proxy in front of it, takes (it answered "+
+			"413: %s): raise that limit, or %s", driver.ErrRefused, doing, repo.RepositoryStr(), host, reason(terr), elsewhere)
+	case outOfSpace(terr):
+		return fmt.Errorf("%w: could not %s %s: registry %s has no space left (it answered %d: %s): free some there "+
+			"(`proa image prune`, and then the registry's garbage collection), or %s",
+			driver.ErrUnavailable, doing, repo.RepositoryStr(), host, terr.StatusCode, reason(terr), elsewhere)
 	case transient(terr):
 		return fmt.Errorf("%w: registry %s answered %d (%s) again and again while we tried to %s %s: try later",
 			driver.ErrUnavailable, host, terr.StatusCode, reason(terr), doing, repo.RepositoryStr())
@@ -78,10 +90,43 @@ func explainStatus(terr *transport.Error, repo name.Repository, doing string) er
 		doing, repo.RepositoryStr(), host, terr.StatusCode, reason(terr))
 }
 
+// elsewhere is the way out of a registry that takes nothing.
+const elsewhere = "push elsewhere: `proa container-registry update NAME --uri=HOST/PATH`"
+
+// outOfSpace says that the registry, or the account there, is full. Registries have no status of their own for it; some
+// print their operating system's error, whose number is 28.
+func outOfSpace(terr *transport.Error) bool {
+	if terr.StatusCode == http.StatusInsufficientStorage {
+		return true
+	}
+	if terr.StatusCode < http.StatusInternalServerError && terr.StatusCode != http.StatusForbidden {
+		return false
+	}
+	text := strings.ToLower(terr.Error())
+	for _, sign := range []string{"no space left", "disk quota exceeded", "insufficient storage", "quota exceeded", "err:28 ", "err:28]"} {
+		if strings.Contains(text, sign) {
+			return true
+		}
+	}
+	return false
+}
+
 // badCertificate says that we did not trust the server.
 func badCertificate(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	return errors.As(err, &certificate)
+}
+
+func explainCertificate(err error, repo name.Repository, doing string) error {
+	host := repo.RegistryStr()
+	var expired x509.CertificateInvalidError
+	if errors.As(err, &expired) && expired.Reason == x509.Expired && expired.Cert != nil {
+		return fmt.Errorf("%w: could not %s %s: the certificate of registry %s is valid from %s to %s only: renew it there, or correct "+
+			"this machine's clock: %w", driver.ErrUnavailable, doing, repo.RepositoryStr(), host,
+			expired.Cert.NotBefore.Format(time.DateOnly), expired.Cert.NotAfter.Format(time.DateOnly), err)
+	}
+	return fmt.Errorf("%w: could not %s %s: registry %s shows a certificate that isn't valid: if it is from an authority of your own, "+
+		"give that authority's as the attribute ca of the container registry: %w", driver.ErrUnavailable, doing, repo.RepositoryStr(), host, err)
 }
 
 // reason is what the registry said, without the request, whose URL may carry signatures.
@@ -89,8 +134,19 @@ func reason(terr *transport.Error) string {
 	if len(terr.Errors) > 0 {
 		return terr.Errors[0].String()
 	}
-	if text := http.StatusText(terr.StatusCode); text != "" {
-		return text
+	text := http.StatusText(terr.StatusCode)
+	if _, said, ok := strings.Cut(terr.Error(), text+": "); ok && text != "" {
+		return shortLine(said) // it didn't say it the protocol's way, as proxies in front of it don't
 	}
-	return "no reason given"
+	return cmp.Or(text, "no reason given")
+}
+
+// shortLine is a text's first words on one line.
+func shortLine(text string) string {
+	const most = 200
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "..."
+	}
+	return text
 }

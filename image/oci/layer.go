@@ -161,10 +161,18 @@ func (c *counter) Write(b []byte) (int, error) {
 	return c.sum.Write(b)
 }
 
-// open returns the layer's bytes.
-func (l layer) open(context.Context) (io.ReadCloser, error) {
+// open returns the layer's bytes from an offset on.
+func (l layer) open(_ context.Context, from int64) (io.ReadCloser, error) {
 	if l.path == "" {
 		return nil, errors.New("layer is not on this machine")
 	}
-	return os.Open(l.path)
+	f, err := os.Open(l.path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Seek(from, io.SeekStart); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
 }

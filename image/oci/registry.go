@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -27,6 +28,8 @@ type registry struct {
 	scheme string
 	client *http.Client
 	retry  retry
+	// oneGo says that it takes blobs in one request only.
+	oneGo atomic.Bool
 }
 
 // repository parses a repository's name.
@@ -102,6 +105,7 @@ type request struct {
 	url    string
 	accept string
 	kind   string
+	header map[string]string
 	body   func() (io.ReadCloser, error)
 	size   int64
 	ok     []int
@@ -134,14 +138,16 @@ func (r *registry) send(ctx context.Context, q request) (*http.Response, error) 
 	if q.kind != "" {
 		req.Header.Set("Content-Type", q.kind)
 	}
+	for key, value := range q.header {
+		req.Header.Set(key, value)
+	}
 	resp, err := r.client.Do(req)
 	if err != nil {
 		return nil, err
 	}
 	if err := transport.CheckError(resp, q.ok...); err != nil {
-		after := resp.Header.Get("Retry-After")
 		_ = resp.Body.Close()
-		return nil, &statusError{err: err, after: after}
+		return nil, &statusError{err: err, after: resp.Header.Get("Retry-After"), date: resp.Header.Get("Date")}
 	}
 	return resp, nil
 }
@@ -226,7 +232,7 @@ func (r *registry) manifest(ctx context.Context, ref string) (document, bool, er
 func (r *registry) small(ctx context.Context, digest string) ([]byte, error) {
 	var data []byte
 	err := r.retry.do(ctx, func() error {
-		body, err := r.blob(ctx, digest)
+		body, err := r.blob(ctx, digest, 0, 0)
 		if err != nil {
 			return err
 		}
@@ -242,10 +248,22 @@ func (r *registry) small(ctx context.Context, digest string) ([]byte, error) {
 	return data, err
 }
 
-func (r *registry) blob(ctx context.Context, digest string) (io.ReadCloser, error) {
-	resp, err := r.send(ctx, request{method: http.MethodGet, url: r.url("blobs", digest), ok: []int{http.StatusOK}})
+// blob reads a blob of some size from an offset on.
+func (r *registry) blob(ctx context.Context, digest string, from, size int64) (io.ReadCloser, error) {
+	q := request{method: http.MethodGet, url: r.url("blobs", digest), ok: []int{http.StatusOK}}
+	if from > 0 {
+		q.header = map[string]string{"Range": fmt.Sprintf("bytes=%d-%d", from, size-1)}
+		q.ok = append(q.ok, http.StatusPartialContent)
+	}
+	resp, err := r.send(ctx, q)
 	if err != nil {
 		return nil, err
+	}
+	if from > 0 && resp.StatusCode == http.StatusOK { // it gives all or nothing
+		if _, err := io.CopyN(io.Discard, resp.Body, from); err != nil {
+			_ = resp.Body.Close()
+			return nil, err
+		}
 	}
 	return resp.Body, nil
 }

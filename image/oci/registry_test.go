@@ -23,6 +23,7 @@ type server struct {
 
 	mu       sync.Mutex
 	blobs    map[string]map[string]bool // repository -> digests
+	pieces   map[string]int64           // upload -> bytes
 	requests []string
 	uploaded int64
 	mounted  int
@@ -32,7 +33,7 @@ type server struct {
 
 func newServer(t *testing.T, options ...registry.Option) *server {
 	t.Helper()
-	s := &server{inner: registry.New(append(options, registry.Logger(log.New(io.Discard, "", 0)))...), blobs: map[string]map[string]bool{}}
+	s := &server{inner: registry.New(append(options, registry.Logger(log.New(io.Discard, "", 0)))...), blobs: map[string]map[string]bool{}, pieces: map[string]int64{}}
 	h := httptest.NewServer(s)
 	t.Cleanup(h.Close)
 	s.host = strings.TrimPrefix(h.URL, "http://")
@@ -59,8 +60,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		rec := &status{ResponseWriter: w}
 		s.inner.ServeHTTP(rec, r)
-		if r.Method == http.MethodPut && kind == "blobs" && rec.code == http.StatusCreated {
-			s.addBlob(repo, r.URL.Query().Get("digest"), r.ContentLength)
+		switch {
+		case r.Method == http.MethodPatch && rec.code == http.StatusAccepted:
+			s.took(r.URL.Path, r.ContentLength)
+		case r.Method == http.MethodPut && kind == "blobs" && rec.code == http.StatusCreated:
+			s.addBlob(repo, r.URL.Query().Get("digest"), r.ContentLength+s.took(r.URL.Path, 0))
 		}
 	}
 }
@@ -114,6 +118,14 @@ func (s *server) addBlob(repo, digest string, size int64) {
 	if size == 0 {
 		s.mounted++
 	}
+}
+
+// took adds to what an upload has brought so far.
+func (s *server) took(upload string, more int64) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pieces[upload] += more
+	return s.pieces[upload]
 }
 
 // forget makes a repository lose a blob.

@@ -26,8 +26,9 @@ const (
 
 // statusError is an answer of the registry with an unwanted status.
 type statusError struct {
-	err   error
-	after string
+	err error
+	// after is when it wants to be asked again, and date when it said so.
+	after, date string
 }
 
 func (e *statusError) Error() string { return e.err.Error() }
@@ -35,13 +36,29 @@ func (e *statusError) Unwrap() error { return e.err }
 
 func (e *statusError) transient() bool { return transient(e.err) }
 
-// wait is how long the registry asks us to wait.
+// code is the status.
+func (e *statusError) code() int {
+	var terr *transport.Error
+	if errors.As(e.err, &terr) {
+		return terr.StatusCode
+	}
+	return 0
+}
+
+// longest is the longest that a registry makes us wait before a request.
+const longest = 30 * time.Second
+
+// wait is how long the registry asks us to wait: seconds, or until a time by its own clock.
 func (e *statusError) wait() time.Duration {
-	seconds, err := strconv.Atoi(e.after)
-	if err != nil || seconds < 0 {
+	if seconds, err := strconv.Atoi(e.after); err == nil {
+		return min(max(time.Duration(seconds)*time.Second, 0), longest)
+	}
+	until, err := http.ParseTime(e.after)
+	now, derr := http.ParseTime(e.date)
+	if err != nil || derr != nil {
 		return 0
 	}
-	return min(time.Duration(seconds)*time.Second, 30*time.Second)
+	return min(max(until.Sub(now), 0), longest)
 }
 
 // retry does things again that failed for a passing reason.
@@ -51,9 +68,17 @@ type retry struct {
 }
 
 func (r retry) do(ctx context.Context, op func() error) error {
+	return r.persist(ctx, op, func() bool { return false })
+}
+
+// persist does so, and begins to count anew when there was progress.
+func (r retry) persist(ctx context.Context, op func() error, progress func() bool) error {
 	wait := r.first
 	for try := 1; ; try++ {
 		err := op()
+		if progress() {
+			try, wait = 1, r.first
+		}
 		if err == nil {
 			return nil
 		}
@@ -90,10 +115,16 @@ func triesFor(err error) int {
 
 func transient(err error) bool {
 	var terr *transport.Error
-	if errors.Is(err, driver.ErrUnavailable) {
+	var more again
+	switch {
+	case errors.Is(err, driver.ErrUnavailable):
 		return false // explained already, after enough tries
-	}
-	if errors.As(err, &terr) {
+	case errors.As(err, &more):
+		return true
+	case errors.As(err, &terr):
+		if outOfSpace(terr) {
+			return false
+		}
 		switch terr.StatusCode {
 		case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
 			http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

@@ -14,14 +14,16 @@ import (
 type blob struct {
 	digest string
 	size   int64
-	open   func(ctx context.Context) (io.ReadCloser, error)
+	// open returns the bytes from an offset on.
+	open func(ctx context.Context, from int64) (io.ReadCloser, error)
 	// from is a repository of the same registry that has the blob; empty if none is known.
 	from string
 	// fresh says that the registry surely lacks it, so it isn't asked.
 	fresh bool
 }
 
-// upload brings a blob to the repository, unless it is there. An upload that breaks begins anew.
+// upload brings a blob to the repository, unless it is there. An upload that breaks goes on where it broke off, if the
+// registry lets it, and begins anew if not. The registry checks the digest at the end, so half a blob never counts.
 func (r *registry) upload(ctx context.Context, b blob, moved func(int64)) error {
 	if !b.fresh {
 		there, err := r.has(ctx, b.digest)
@@ -29,13 +31,8 @@ func (r *registry) upload(ctx context.Context, b blob, moved func(int64)) error 
 			return err
 		}
 	}
-	return r.retry.do(ctx, func() error {
-		location, mounted, err := r.begin(ctx, b)
-		if err != nil || mounted {
-			return err
-		}
-		return r.put(ctx, location, b, moved)
-	})
+	s := &sending{r: r, b: b, moved: moved}
+	return r.retry.persist(ctx, func() error { return s.try(ctx) }, s.advanced)
 }
 
 func (r *registry) has(ctx context.Context, digest string) (there bool, err error) {
@@ -72,46 +69,27 @@ func (r *registry) begin(ctx context.Context, b blob) (location string, mounted 
 	if resp.StatusCode == http.StatusCreated {
 		return "", true, nil
 	}
-	next, err := url.Parse(resp.Header.Get("Location"))
-	if err != nil || resp.Header.Get("Location") == "" {
+	location = located(resp)
+	if location == "" {
 		return "", false, fmt.Errorf("registry %s gave no place to upload to", r.repo.RegistryStr())
 	}
-	return resp.Request.URL.ResolveReference(next).String(), false, nil
+	return location, false, nil
 }
 
-func (r *registry) put(ctx context.Context, location string, b blob, moved func(int64)) error {
-	u, err := url.Parse(location)
-	if err != nil {
-		return err
+// located is the place that an answer names to go on at; empty if it names none.
+func located(resp *http.Response) string {
+	next, err := url.Parse(resp.Header.Get("Location"))
+	if err != nil || resp.Header.Get("Location") == "" {
+		return ""
 	}
-	values := u.Query()
-	values.Set("digest", b.digest)
-	u.RawQuery = values.Encode()
-	var sent int64
-	resp, err := r.send(ctx, request{method: http.MethodPut, url: u.String(), kind: "application/octet-stream",
-		size: b.size, ok: []int{http.StatusCreated},
-		body: func() (io.ReadCloser, error) {
-			f, err := b.open(ctx)
-			if err != nil {
-				return nil, err
-			}
-			moved(-sent)
-			sent = 0
-			return &meter{ReadCloser: f, moved: func(n int64) { sent += n; moved(n) }}, nil
-		}})
-	if err != nil {
-		moved(-sent)
-		return err
-	}
-	discard(resp)
-	return nil
+	return resp.Request.URL.ResolveReference(next).String()
 }
 
 // putManifest makes an image visible: it comes last, so an image is whole or not there.
 func (r *registry) putManifest(ctx context.Context, ref string, d document) error {
 	return r.retry.do(ctx, func() error {
 		resp, err := r.send(ctx, request{method: http.MethodPut, url: r.url("manifests", ref), kind: string(d.kind),
-			size: int64(len(d.raw)), body: func() (io.ReadCloser, error) { return inMemory(d.raw)(ctx) },
+			size: int64(len(d.raw)), body: func() (io.ReadCloser, error) { return inMemory(d.raw)(ctx, 0) },
 			ok: []int{http.StatusCreated, http.StatusOK, http.StatusAccepted}})
 		if err != nil {
 			return err
@@ -121,8 +99,10 @@ func (r *registry) putManifest(ctx context.Context, ref string, d document) erro
 	})
 }
 
-func inMemory(data []byte) func(context.Context) (io.ReadCloser, error) {
-	return func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+func inMemory(data []byte) func(context.Context, int64) (io.ReadCloser, error) {
+	return func(_ context.Context, from int64) (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(data[from:])), nil
+	}
 }
 
 // meter reports what is read.
