@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/proa-ml/proa/image/driver"
-	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/cli/output"
 	"github.com/spf13/cobra"
@@ -143,11 +142,8 @@ func (n noun) pruneCommand() *cobra.Command {
 				return nil
 			}
 			if len(unused) > 0 && !yes {
-				if !n.ErrTerminal {
-					return fault.New(fault.Usage, "add --yes", "removing images has to be confirmed, and there is no terminal to ask on")
-				}
-				if !n.Confirm(fmt.Sprintf("Remove %d of the environments in %s?", len(unused), s.repository)) {
-					return fault.New(fault.Cancelled, "", "nothing was removed")
+				if err := n.Agree(cmd.Context(), fmt.Sprintf("Remove %d of the environments in %s?", len(unused), s.repository), "--yes"); err != nil {
+					return err
 				}
 			}
 			if err := s.Remove(cmd.Context(), s.repository, unused); err != nil {

@@ -1,10 +1,12 @@
 package kit
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/strict"
@@ -65,6 +67,23 @@ func Complete(candidates func() []string) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		return candidates(), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// CompleteAsking makes shell completion of one argument from a function that asks a store or a cluster. Where it fails or
+// takes too long, nothing is completed.
+func CompleteAsking(candidates func(context.Context) ([]string, error)) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
+		defer cancel()
+		names, err := candidates(ctx)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		return names, cobra.ShellCompDirectiveNoFileComp
 	}
 }
 

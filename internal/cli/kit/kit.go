@@ -3,12 +3,10 @@
 package kit
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -82,14 +80,6 @@ func (k *Kit) Statusf(format string, args ...any) {
 
 // Warn tells the user of something that may be wrong.
 func (k *Kit) Warn(text string) { k.Statusf("Warning: %s", text) }
-
-// Confirm asks a yes-or-no question; anything but yes is no.
-func (k *Kit) Confirm(question string) bool {
-	_, _ = fmt.Fprintf(k.Err, "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(k.In).ReadString('\n')
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes"
-}
 
 // Active is the stack in force, and where that is set.
 type Active struct {

@@ -21,7 +21,7 @@ func (n noun) cancelCommand() *cobra.Command {
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Example: "  proa runs cancel RUN",
-		Use:     "cancel RUN", Short: "Cancel a run and wait until it has ended", Args: kit.Args(1, 1), ValidArgsFunction: n.completeRuns,
+		Use:     "cancel RUN", Short: "Cancel a run and wait until it has ended", Args: kit.Args(1, 1), ValidArgsFunction: kit.CompleteAsking(n.latest),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			ctx := cmd.Context()
 			stores, err := n.OpenStores(ctx)

@@ -2,13 +2,16 @@ package runs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/proa-ml/proa/inspect"
 	"github.com/proa-ml/proa/internal/cli/fault"
+	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/strict"
+	"github.com/proa-ml/proa/metadata/driver"
 	"github.com/proa-ml/proa/run"
 	"github.com/spf13/cobra"
 )
@@ -32,28 +35,34 @@ func checkStatus(status string) error {
 
 // completeQuery completes the values of the flags that select runs.
 func (n noun) completeQuery(cmd *cobra.Command) {
-	_ = cmd.RegisterFlagCompletionFunc("before", func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
-		return n.completeRuns(cmd, nil, word)
-	})
+	_ = cmd.RegisterFlagCompletionFunc("before", kit.CompleteAsking(n.latest))
 	_ = cmd.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(statuses(), cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("pipeline", n.completePipelines)
+	_ = cmd.RegisterFlagCompletionFunc("pipeline", kit.CompleteAsking(n.pipelines))
 }
 
-func (n noun) completePipelines(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
-	defer cancel()
+// latest lists the names of the latest runs.
+func (n noun) latest(ctx context.Context) (names []string, err error) {
 	stores, err := n.OpenMetadata(ctx)
 	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
+		return nil, err
 	}
-	defer func() { _ = stores.Close() }()
-	all, err := stores.Metadata.Pipelines(ctx)
+	defer func() { err = errors.Join(err, stores.Close()) }()
+	runs, err := inspect.List(ctx, stores.Metadata, driver.Query{Limit: 20})
+	for _, r := range runs {
+		names = append(names, r.Name)
+	}
+	return names, err
+}
+
+func (n noun) pipelines(ctx context.Context) (names []string, err error) {
+	stores, err := n.OpenMetadata(ctx)
 	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
+		return nil, err
 	}
-	var names []string
+	defer func() { err = errors.Join(err, stores.Close()) }()
+	all, err := stores.Metadata.Pipelines(ctx)
 	for _, p := range all {
 		names = append(names, p.Name)
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return names, err
 }

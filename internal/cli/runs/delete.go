@@ -20,14 +20,11 @@ func (n noun) deleteCommand() *cobra.Command {
 		Long: "Delete runs that have ended: their facts, logs and outcomes, and what is left of them in a cluster.\n" +
 			"The artifacts they made stay, and so do the cached results that other runs may take.",
 		Example: "  proa runs delete digits_pipeline-2026-11-24-09-00-00-889628",
-		Args:    kit.Args(1, -1), ValidArgsFunction: n.completeRuns,
+		Args:    kit.Args(1, -1), ValidArgsFunction: kit.CompleteAsking(n.latest),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if !yes {
-				if !n.ErrTerminal {
-					return fault.New(fault.Usage, "add --yes", "deleting runs has to be confirmed, and there is no terminal to ask on")
-				}
-				if !n.Confirm(fmt.Sprintf("Delete %d of the runs of the active stack?", len(args))) {
-					return fault.New(fault.Cancelled, "", "nothing was deleted")
+				if err := n.Agree(cmd.Context(), fmt.Sprintf("Delete %d of the runs of the active stack?", len(args)), "--yes"); err != nil {
+					return err
 				}
 			}
 			stores, err := n.OpenStores(cmd.Context())

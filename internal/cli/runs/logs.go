@@ -33,7 +33,7 @@ func (n noun) logsCommand(name string) *cobra.Command {
 		Long: "Print what a step wrote, byte by byte; or, without a step, what all steps wrote, one after the other, each line " +
 			"with its step's name before it.\nWhile a step runs, its log is what it wrote until a few seconds ago; --follow goes on " +
 			"until the run has ended.\nLogs are kept in the artifact store, so they are there when the pods are gone.",
-		Args: kit.Args(1, 2), ValidArgsFunction: n.completeRuns,
+		Args: kit.Args(1, 2), ValidArgsFunction: kit.CompleteAsking(n.latest),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			stepName := ""
 			if len(args) == 2 {

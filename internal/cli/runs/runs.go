@@ -2,7 +2,6 @@
 package runs
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -28,7 +27,7 @@ func New(k *kit.Kit) *cobra.Command {
 // again makes a command that repeats a run.
 func (n noun) again(make func(*kit.Kit) *cobra.Command) *cobra.Command {
 	cmd := make(n.Kit)
-	cmd.ValidArgsFunction = n.completeRuns
+	cmd.ValidArgsFunction = kit.CompleteAsking(n.latest)
 	return cmd
 }
 
@@ -79,7 +78,7 @@ func (n noun) showCommand() *cobra.Command {
 	var d drawing
 	cmd := &cobra.Command{
 		Example: "  proa runs show RUN\n  proa runs show RUN -o json\n  proa runs show RUN --graph --timeline\n  proa runs show RUN --graph=mermaid",
-		Use:     "show RUN", Short: "Show a run and its steps", Args: kit.Args(1, 1), ValidArgsFunction: n.completeRuns,
+		Use:     "show RUN", Short: "Show a run and its steps", Args: kit.Args(1, 1), ValidArgsFunction: kit.CompleteAsking(n.latest),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if d.wanted() {
 				return n.draw(cmd.Context(), d, args[0])
@@ -135,26 +134,4 @@ func moment(t time.Time) string {
 		return ""
 	}
 	return t.Local().Format("2006-01-02 15:04:05")
-}
-
-func (n noun) completeRuns(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
-	defer cancel()
-	stores, err := n.OpenMetadata(ctx)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	defer func() { _ = stores.Close() }()
-	runs, err := inspect.List(ctx, stores.Metadata, driver.Query{Limit: 20})
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	var names []string
-	for _, r := range runs {
-		names = append(names, r.Name)
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }

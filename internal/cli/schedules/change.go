@@ -17,7 +17,7 @@ func (n noun) pauseCommand(pause bool) *cobra.Command {
 	}
 	return &cobra.Command{
 		Example: "  proa schedule " + verb + " nightly",
-		Use:     verb + " NAME", Short: short, Args: kit.Args(1, 1), ValidArgsFunction: n.complete,
+		Use:     verb + " NAME", Short: short, Args: kit.Args(1, 1), ValidArgsFunction: kit.CompleteAsking(n.names),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := n.change(cmd.Context(), args[0], func(s *flavor.Scheduled) { s.Paused = pause }); err != nil {
 				return err
@@ -41,7 +41,7 @@ func (n noun) updateCommand() *cobra.Command {
 	var catchup bool
 	cmd := &cobra.Command{
 		Example: "  proa schedule update nightly --cron-expression '30 2 * * *' --timezone Europe/Berlin",
-		Use:     "update NAME", Short: "Change when a schedule starts runs", Args: kit.Args(1, 1), ValidArgsFunction: n.complete,
+		Use:     "update NAME", Short: "Change when a schedule starts runs", Args: kit.Args(1, 1), ValidArgsFunction: kit.CompleteAsking(n.names),
 		Long: "Change when a schedule starts runs. What it runs is changed by `proa run --schedule` of the changed pipeline, under the same name.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := n.find(cmd.Context(), args[0])
@@ -86,7 +86,7 @@ func (n noun) updateCommand() *cobra.Command {
 func (n noun) runCommand() *cobra.Command {
 	return &cobra.Command{
 		Example: "  proa schedule run nightly",
-		Use:     "run NAME", Short: "Start a run of a schedule now, and print its id", Args: kit.Args(1, 1), ValidArgsFunction: n.complete,
+		Use:     "run NAME", Short: "Start a run of a schedule now, and print its id", Args: kit.Args(1, 1), ValidArgsFunction: kit.CompleteAsking(n.names),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			scheduler, err := n.open()
 			if err != nil {
@@ -107,7 +107,7 @@ func (n noun) deleteCommand() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Example: "  proa schedule delete nightly --yes",
-		Use:     "delete NAME", Short: "Delete a schedule, and stop its runs that go on", Args: kit.Args(1, 1), ValidArgsFunction: n.complete,
+		Use:     "delete NAME", Short: "Delete a schedule, and stop its runs that go on", Args: kit.Args(1, 1), ValidArgsFunction: kit.CompleteAsking(n.names),
 		Long: "Delete a schedule, and what it has in the cluster. Its runs stay in the metadata store.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !yes {

@@ -101,7 +101,7 @@ func (n noun) describeCommand() *cobra.Command {
 	var format output.Format
 	cmd := &cobra.Command{
 		Example: "  proa schedule describe nightly",
-		Use:     "describe NAME", Short: "Show a schedule", Args: kit.Args(1, 1), ValidArgsFunction: n.complete,
+		Use:     "describe NAME", Short: "Show a schedule", Args: kit.Args(1, 1), ValidArgsFunction: kit.CompleteAsking(n.names),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := n.find(cmd.Context(), args[0])
 			if err != nil {
@@ -151,23 +151,15 @@ func (n noun) find(ctx context.Context, name string) (flavor.Scheduled, error) {
 	return flavor.Scheduled{}, fault.New(fault.Usage, "`proa schedule list` shows them", "there is no schedule %q", name)
 }
 
-func (n noun) complete(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
-	defer cancel()
+// names lists the schedules, for completion.
+func (n noun) names(ctx context.Context) (names []string, err error) {
 	scheduler, err := n.open()
 	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
+		return nil, err
 	}
 	all, err := scheduler.Schedules(ctx)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	var names []string
 	for _, s := range all {
 		names = append(names, s.Name)
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return names, err
 }

@@ -100,8 +100,8 @@ func Down(ctx context.Context, k *kit.Kit, components []stack.Component, stop St
 	if err != nil {
 		return err
 	}
-	if stop.Force && len(all) > 0 {
-		if err := stop.ask(k, all); err != nil {
+	if stop.Force && !stop.Yes && len(all) > 0 {
+		if err := agree(ctx, k, all); err != nil {
 			return err
 		}
 	}
@@ -116,20 +116,14 @@ func Down(ctx context.Context, k *kit.Kit, components []stack.Component, stop St
 	return errors.Join(errs...)
 }
 
-func (stop Stop) ask(k *kit.Kit, all []running) error {
-	if stop.Yes {
-		return nil
+// agree asks whether components may be removed, after it has said what that takes away.
+func agree(ctx context.Context, k *kit.Kit, all []running) error {
+	if k.InTerminal {
+		for _, s := range all {
+			k.Statusf("This removes %s.", s.Contents())
+		}
 	}
-	if !k.ErrTerminal {
-		return fault.New(fault.Usage, "add --yes", "removing data has to be confirmed, and there is no terminal to ask on")
-	}
-	for _, s := range all {
-		k.Statusf("This removes %s.", s.Contents())
-	}
-	if !k.Confirm("Nothing of it can be brought back. Go on?") {
-		return fault.New(fault.Cancelled, "", "nothing was removed")
-	}
-	return nil
+	return k.Agree(ctx, "Nothing of it can be brought back. Go on?", "--yes")
 }
 
 // Logs prints what a component writes.
