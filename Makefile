@@ -14,7 +14,7 @@ STEP      = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 # A recipe that needs the throw-away cluster, or the one named by PROA_TEST_CONTEXT, begins with this.
 WITH_CLUSTER = if [ -z "$${PROA_TEST_CONTEXT:-}" ]; then $(CLUSTER) up; eval "$$($(CLUSTER) env)"; fi
 
-.PHONY: help build wheel venv test test-go test-python test-e2e lint demo bench cluster cluster-down clean golden FORCE
+.PHONY: help build wheel venv test test-go test-python test-e2e chaos lint demo bench cluster cluster-down clean golden FORCE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -65,6 +65,12 @@ test-go: venv ## run the Go tests, with the race detector and against the real s
 test-e2e: venv ## run the end-to-end scripts on the local stack and on the real cluster
 	$(call STEP,end-to-end tests)
 	@$(WITH_CLUSTER); set -x; PROA_TEST_VENV=$(CURDIR)/$(VENV) go test -v -timeout 30m ./e2e
+
+# Long tests say so with testbed.Long; their names begin with TestChaos.
+chaos: venv ## run the long tests: faults of all kinds during runs on the real cluster (about half an hour)
+	$(call STEP,long tests)
+	@$(WITH_CLUSTER); export PATH=$(CURDIR)/$(VENV)/bin:$$PATH; set -x; PROA_TEST_CHAOS=1 PROA_TEST_VENV=$(CURDIR)/$(VENV) \
+	  go test -v -p 1 -timeout 60m -run '^TestChaos' ./e2e $$(grep -rl --include='*_test.go' 'testbed\.Long(' . | xargs -n 1 dirname | grep -v '^./e2e$$' | sort -u)
 
 demo: wheel ## run the digits example on this machine and on Kubernetes (CONTEXT=name for your own cluster)
 	@hack/demo $(CONTEXT)

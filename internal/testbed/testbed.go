@@ -1,5 +1,5 @@
 // Package testbed says, for tests, what becomes of one that lacks something of its surroundings: a cluster, a service, a
-// program.
+// program, or time.
 package testbed
 
 import (
@@ -15,4 +15,12 @@ func Missing(t testing.TB, format string, args ...any) {
 		t.Fatalf(format, args...)
 	}
 	t.Skipf(format, args...)
+}
+
+// Long skips a test that takes minutes, unless it was asked for with PROA_TEST_CHAOS=1, as `make chaos` does.
+func Long(t testing.TB) {
+	t.Helper()
+	if os.Getenv("PROA_TEST_CHAOS") != "1" {
+		t.Skip("takes minutes, so it runs with PROA_TEST_CHAOS=1 only: `make chaos`")
+	}
 }
