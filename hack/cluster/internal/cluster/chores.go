@@ -19,8 +19,11 @@ const (
 	pauseTag        = "3"
 )
 
-// mariadbRepository is where the image of a database server for pods is in the registry.
-const mariadbRepository = "mariadb"
+// Where the images of a database server and of a builder of images, both for pods, are in the registry.
+const (
+	mariadbRepository  = "mariadb"
+	buildkitRepository = "buildkit"
+)
 
 // chores are what is to be done beside starting servers. Each of them does nothing when it was done before.
 func (c *Cluster) chores(f facts, p parts) []task {
@@ -54,6 +57,9 @@ func (c *Cluster) pushImages(ctx context.Context, f facts, p parts) error {
 	if err := registry.Push(ctx, p.mariadb, mariadbRepository, f.MariaDB); err != nil {
 		return err
 	}
+	if err := registry.Push(ctx, p.buildkit, buildkitRepository, f.BuildKit); err != nil {
+		return err
+	}
 	for _, repository := range []string{"python", "library/python"} {
 		if err := registry.Push(ctx, p.python, repository, pythonTag(f)); err != nil {
 			return err
@@ -76,5 +82,12 @@ func (c *Cluster) mariadbImage(f facts) string {
 	return fmt.Sprintf("%s/%s:%s", c.address(f, registryPort), mariadbRepository, f.MariaDB)
 }
 
-// mariadbTag tags the image by what it was made from.
-func mariadbTag(built string) string { return strings.TrimPrefix(filepath.Base(built), "mariadb-") }
+func (c *Cluster) buildkitImage(f facts) string {
+	return fmt.Sprintf("%s/%s:%s", c.address(f, registryPort), buildkitRepository, f.BuildKit)
+}
+
+// imageTag tags an image by what it was made from, which the name of its directory in the cache says.
+func imageTag(built string) string {
+	_, key, _ := strings.Cut(filepath.Base(built), "-")
+	return key
+}

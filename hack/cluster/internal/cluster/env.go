@@ -41,6 +41,7 @@ func (c *Cluster) variables(f facts) []Variable {
 		{"PROA_TEST_REGISTRY", c.address(f, registryPort)},
 		{"PROA_TEST_PARENT_IMAGE", c.pythonImage(f)},
 		{"PROA_TEST_MARIADB_IMAGE", c.mariadbImage(f)},
+		{"PROA_TEST_BUILDKIT_IMAGE", c.buildkitImage(f)},
 		{"PROA_TEST_S3_ENDPOINT", "http://" + c.address(f, s3Port)},
 		{"PROA_TEST_S3_BUCKET", bucketName},
 		{"PROA_TEST_S3_REGION", regionName},

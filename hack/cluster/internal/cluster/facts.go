@@ -54,6 +54,7 @@ type facts struct {
 	Azurite       string            `json:"azurite"`   // its program in the cache
 	Python        string            `json:"python"`    // version in the base image
 	MariaDB       string            `json:"mariadb"`   // tag of the image, which changes with it: nodes keep what they have pulled
+	BuildKit      string            `json:"buildkit"`  // likewise
 	Volumes       string            `json:"volumes"`   // the binary of the server of volumes
 	Kernel        map[string]string `json:"kernel"`    // settings of the machine as they were before
 	Boot          string            `json:"boot"`      // the machine's boot in which the data was last in use

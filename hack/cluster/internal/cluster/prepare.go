@@ -21,6 +21,7 @@ type parts struct {
 	pythonIs   string // its version
 	database   string
 	mariadb    string // the image for pods
+	buildkit   string // the image of a builder of images
 	volumes    string
 	emulators  build.Components
 	azurite    string // its program
@@ -56,6 +57,11 @@ func (c *Cluster) prepare(ctx context.Context) (parts, error) {
 		// apt-get bears no second one beside it.
 		{name: "mariadb", needs: []string{"python"}, run: c.saying("MariaDB image", func(ctx context.Context) (err error) {
 			p.mariadb, err = c.cache.MariaDB(ctx, apt)
+			return err
+		})},
+		// Neither apt-get nor a compiler is to run beside another.
+		{name: "buildkit", needs: []string{"mariadb", "emulators"}, run: c.saying("BuildKit image", func(ctx context.Context) (err error) {
+			p.buildkit, err = c.cache.BuildKit(ctx, filepath.Join(filepath.Dir(source), "buildkit"), apt)
 			return err
 		})},
 		{name: "volumes", run: func(ctx context.Context) (err error) {

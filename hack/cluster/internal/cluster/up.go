@@ -29,7 +29,8 @@ func (c *Cluster) Up(ctx context.Context) error {
 		return err
 	}
 	f.Version, f.Python = made.components.Version, made.pythonIs
-	f.MariaDB, f.Volumes = mariadbTag(made.mariadb), volumesBinary(made.volumes)
+	f.MariaDB, f.Volumes = imageTag(made.mariadb), volumesBinary(made.volumes)
+	f.BuildKit = imageTag(made.buildkit)
 	f.Emulators, f.Azurite = emulatorsBinary(made.emulators), made.azurite
 	if err := writeFacts(c.state, f); err != nil {
 		return err

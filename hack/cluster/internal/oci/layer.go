@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -66,6 +67,9 @@ func addFile(archive *tar.Writer, root, path string, entry fs.DirEntry) error {
 		return err
 	}
 	header.Uid, header.Gid, header.Uname, header.Gname = 0, 0, "", ""
+	if info.Mode().IsRegular() {
+		header.PAXRecords = capability(path)
+	}
 	header.ModTime, header.AccessTime, header.ChangeTime = time.Unix(0, 0), time.Time{}, time.Time{}
 	if err := archive.WriteHeader(header); err != nil {
 		return err
@@ -80,6 +84,19 @@ func addFile(archive *tar.Writer, root, path string, entry fs.DirEntry) error {
 	defer file.Close()
 	_, err = io.Copy(archive, file)
 	return err
+}
+
+// Capability is the attribute of a file that gives the rights of a capability to who runs it.
+const Capability = "security.capability"
+
+// capability returns it as a record of a tar; nil if the file has none.
+func capability(path string) map[string]string {
+	value := make([]byte, 64)
+	n, err := syscall.Getxattr(path, Capability, value)
+	if err != nil {
+		return nil
+	}
+	return map[string]string{"SCHILY.xattr." + Capability: string(value[:n])}
 }
 
 // A counter hashes and counts what passes through.
