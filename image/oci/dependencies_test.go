@@ -50,8 +50,8 @@ func TestDependencies(t *testing.T) {
 	check(t, validate.Image(img))
 	layers, err := img.Layers()
 	check(t, err)
-	if len(layers) != 5 {
-		t.Errorf("%d layers, want the base's 3, the large package's and the others'", len(layers))
+	if len(layers) != 6 {
+		t.Errorf("%d layers, want the base's 3, the large package's and those of two groups", len(layers))
 	}
 	root := unpack(t, img, 3)
 	site := filepath.Join(root, "opt/proa/site-packages")

@@ -20,8 +20,8 @@ type dist struct {
 	size  int64
 }
 
-// divide says which installed files are whose, by the RECORD that every package has. A file that two packages claim
-// is the first one's. What no package claims isn't taken along.
+// divide says which installed files are whose, by the RECORD that every package has. What no package claims isn't taken
+// along.
 func (j *job) divide(root string) (map[string]*dist, error) {
 	infos, err := filepath.Glob(filepath.Join(root, "*.dist-info"))
 	if err != nil {
@@ -29,14 +29,13 @@ func (j *job) divide(root string) (map[string]*dist, error) {
 	}
 	slices.Sort(infos)
 	out := map[string]*dist{}
-	taken := map[string]bool{}
 	for _, info := range infos {
 		folder := filepath.Base(info)
 		name, _, _ := strings.Cut(strings.TrimSuffix(folder, ".dist-info"), "-")
 		if err := j.checkBuilt(root, folder); err != nil {
 			return nil, err
 		}
-		d, err := j.readDist(root, folder, taken)
+		d, err := j.readDist(root, folder)
 		if err != nil {
 			return nil, fmt.Errorf("reading the files of %s: %w", folder, err)
 		}
@@ -68,7 +67,7 @@ func (j *job) checkBuilt(root, folder string) error {
 // left are files of a dist-info folder that tell of this machine, not of the package.
 var left = []string{"uv_cache.json", "direct_url.json", "REQUESTED"}
 
-func (j *job) readDist(root, folder string, taken map[string]bool) (*dist, error) {
+func (j *job) readDist(root, folder string) (*dist, error) {
 	rows, err := readRecord(sitePath(root, folder+"/RECORD"))
 	if err != nil {
 		return nil, err
@@ -88,10 +87,6 @@ func (j *job) readDist(root, folder string, taken map[string]bool) (*dist, error
 			}
 		}
 		kept = append(kept, row)
-		if taken[name] {
-			continue
-		}
-		taken[name] = true
 		if err := j.take(d, root, name); err != nil {
 			return nil, err
 		}

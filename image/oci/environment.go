@@ -97,7 +97,6 @@ func (j *job) restore(ctx context.Context, env picture) (picture, error) {
 	j.p.Phase("pushing the environment")
 	meter := j.meter()
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallel)
 	for _, b := range blobs {
 		g.Go(func() error { return meter.upload(gctx, b) })
 	}
@@ -143,7 +142,7 @@ func (j *job) buildEnvironment(ctx context.Context) (picture, error) {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return j.moveBase(gctx, under.Layers, meter) })
 	g.Go(func() error {
-		made, err := j.dependencies(gctx, meter)
+		made, err := j.dependencies(gctx, meter, len(under.Layers))
 		wheels = made
 		return err
 	})
@@ -164,7 +163,6 @@ func (j *job) buildEnvironment(ctx context.Context) (picture, error) {
 
 func (j *job) moveBase(ctx context.Context, layers []v1.Descriptor, meter *uploadMeter) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallel)
 	for _, b := range j.baseBlobs(layers) {
 		g.Go(func() error { return meter.upload(ctx, b) })
 	}
@@ -193,17 +191,28 @@ func (j *job) baseBlobs(layers []v1.Descriptor) []blob {
 
 // uploadMeter uploads and tells how much of it is done.
 type uploadMeter struct {
-	j     *job
+	j *job
+	// slots bounds how many blobs move at a time.
+	slots chan struct{}
+
 	mu    sync.Mutex
 	done  int64
 	total int64
 	told  time.Time
 }
 
-func (j *job) meter() *uploadMeter { return &uploadMeter{j: j, told: j.options.Now()} }
+func (j *job) meter() *uploadMeter {
+	return &uploadMeter{j: j, slots: make(chan struct{}, parallel), told: j.options.Now()}
+}
 
 // upload brings one blob; only bytes that really move are told of.
 func (m *uploadMeter) upload(ctx context.Context, b blob) error {
+	select {
+	case m.slots <- struct{}{}:
+		defer func() { <-m.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	started := false
 	err := m.j.dst.upload(ctx, b, func(n int64) {
 		if !started {

@@ -9,7 +9,7 @@ import (
 )
 
 // layout changes when the same inputs make another environment than before.
-const layout = 2
+const layout = 3
 
 // buildKey names the environment by everything that goes into it. What uv will resolve is not known yet, and isn't
 // part of it: an environment stays as it was first resolved until one of its inputs changes.

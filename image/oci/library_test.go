@@ -89,7 +89,7 @@ func TestLibrary(t *testing.T) {
 	for _, l := range got.Layers {
 		what = append(what, l.What+" "+strings.Join(l.Contents, "+"))
 	}
-	want := []string{"base ", "base ", "base ", "big-thing==2.0 ", "2 small packages alpha==1.0+beta==1.0", "code "}
+	want := []string{"base ", "base ", "base ", "big-thing==2.0 ", "1 small package alpha==1.0", "1 small package beta==1.0", "code "}
 	if diff := cmp.Diff(want, what); diff != "" {
 		t.Errorf("layers (-want +got):\n%s", diff)
 	}

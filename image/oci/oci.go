@@ -59,7 +59,7 @@ type Options struct {
 	Now func() time.Time
 	// Backoff is the wait before the second try of a request that failed for a passing reason; 0 means 200 ms.
 	Backoff time.Duration
-	// LargeWheel is the installed size from which a package has a layer of its own; 0 means 5 MB.
+	// LargeWheel is the installed size from which a package has a layer of its own; 0 means 1 MB.
 	LargeWheel int64
 }
 
@@ -112,7 +112,7 @@ func setDefaults(o *Options) {
 		o.Backoff = 200 * time.Millisecond
 	}
 	if o.LargeWheel == 0 {
-		o.LargeWheel = 5 << 20
+		o.LargeWheel = 1 << 20
 	}
 }
 

@@ -116,7 +116,7 @@ func (s *store) save(kind, key string, v any) error {
 
 // age removes what was not used for a long time, and remains of processes that were killed.
 func (s *store) age() {
-	for _, kind := range []string{"blobs", "environments", "bases", "entries", "groups", "pushed", "sums"} {
+	for _, kind := range []string{"blobs", "environments", "bases", "entries", "groups", "pushed", "attached", "sums"} {
 		s.removeOlder(filepath.Join(s.dir, kind), keep)
 	}
 	s.removeOlder(filepath.Join(s.dir, "tmp"), 24*time.Hour)

@@ -12,6 +12,8 @@ import (
 
 // blob is something to upload.
 type blob struct {
+	// what is in it, for people.
+	what   string
 	digest string
 	size   int64
 	// open returns the bytes from an offset on.
