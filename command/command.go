@@ -20,6 +20,7 @@ import (
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/kubeconfig"
 	"github.com/proa-ml/proa/stack"
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
 
@@ -55,22 +56,13 @@ func Reference(opts *Options) (map[string]string, error) {
 	return cli.Reference(k), nil
 }
 
-// WithoutExample returns the commands whose help shows no example.
-func WithoutExample(opts *Options) ([]string, error) {
+// Tree returns the program's commands, for what looks at them and runs none.
+func Tree(opts *Options) (*cobra.Command, error) {
 	k, err := newKit(opts)
 	if err != nil {
 		return nil, err
 	}
-	return cli.WithoutExample(k), nil
-}
-
-// WithoutFlag returns the commands of the given names, such as list, that don't have a flag.
-func WithoutFlag(opts *Options, flag string, names ...string) ([]string, error) {
-	k, err := newKit(opts)
-	if err != nil {
-		return nil, err
-	}
-	return cli.WithoutFlag(k, flag, names), nil
+	return cli.Tree(k), nil
 }
 
 // newKit is the one place that looks at the process's surroundings.

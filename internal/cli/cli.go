@@ -4,8 +4,6 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/proa-ml/proa/internal/cli/absent"
@@ -25,7 +23,6 @@ import (
 	"github.com/proa-ml/proa/internal/cli/secret"
 	"github.com/proa-ml/proa/internal/cli/setup"
 	"github.com/proa-ml/proa/internal/cli/stacks"
-	"github.com/proa-ml/proa/internal/strict"
 	"github.com/proa-ml/proa/stack"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -39,7 +36,7 @@ func Main(ctx context.Context, k *kit.Kit, args []string) int {
 	ctx, stop := k.EndAtInterrupt(ctx)
 	defer stop()
 	root := newRoot(k)
-	root.SetArgs(args)
+	root.SetArgs(kit.SpellOut(root, args))
 	err := root.ExecuteContext(ctx)
 	if err != nil && !fault.Told(err) {
 		k.Statusf("Error: %v", err)
@@ -49,6 +46,9 @@ func Main(ctx context.Context, k *kit.Kit, args []string) int {
 	}
 	return int(fault.CodeOf(err))
 }
+
+// Tree returns the commands, for what looks at them and runs none.
+func Tree(k *kit.Kit) *cobra.Command { return newRoot(k) }
 
 // Reference returns the documentation of the command line and of the flavors, by path below docs.
 func Reference(k *kit.Kit) map[string]string {
@@ -60,27 +60,6 @@ func Reference(k *kit.Kit) map[string]string {
 		pages["flavors/"+name] = page
 	}
 	return pages
-}
-
-// WithoutExample returns the commands whose help shows no example.
-func WithoutExample(k *kit.Kit) []string { return reference.WithoutExample(newRoot(k)) }
-
-// WithoutFlag returns the commands of the given names that don't have a flag.
-func WithoutFlag(k *kit.Kit, flag string, names []string) []string {
-	return reference.WithoutFlag(newRoot(k), flag, names)
-}
-
-// flagHint says which flag was probably meant, or where they are listed.
-func flagHint(cmd *cobra.Command, err error) string {
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
-		var known []string
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-		if near := strict.Nearest(unknown.GetSpecifiedName(), known); near != "" {
-			return fmt.Sprintf("did you mean --%s?", near)
-		}
-	}
-	return fmt.Sprintf("see `%s --help`", cmd.CommandPath())
 }
 
 func newRoot(k *kit.Kit) *cobra.Command {
@@ -95,7 +74,7 @@ func newRoot(k *kit.Kit) *cobra.Command {
 		return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
 	})
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fault.New(fault.Usage, flagHint(cmd, err), "%w", err)
+		return flagError(cmd, err)
 	})
 	root.AddCommand(setup.NewInit(k), setup.NewVersion(k), setup.NewConfig(k), setup.NewDoctor(k), setup.NewClean(k), profiles.New(k), integrations.New(k), stacks.New(k),
 		launch.NewRun(k), launch.NewSpec(k), launch.NewPlan(k), launch.NewCoordinate(k), runs.New(k), runs.NewLogs(k), schedules.New(k), pipelines.New(k), examples.New(k), artifacts.New(k))

@@ -32,7 +32,7 @@ type noun struct{ *kit.Kit }
 // New makes the command.
 func New(k *kit.Kit) *cobra.Command {
 	n := noun{k}
-	return kit.Group("example", "Copy the examples that come with proa, and run them", n.listCommand(), n.pullCommand(), n.runCommand())
+	return kit.Group("example", "Copy the examples that come with proa, and run them", n.listCommand(), n.infoCommand(), n.pullCommand(), n.runCommand(), n.cleanCommand())
 }
 
 // example is one as programs read it.

@@ -11,6 +11,8 @@ import (
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/cli/launch"
 	"github.com/proa-ml/proa/internal/cli/output"
+	"github.com/proa-ml/proa/internal/cli/runs"
+	"github.com/proa-ml/proa/internal/cli/schedules"
 	"github.com/spf13/cobra"
 )
 
@@ -19,7 +21,14 @@ type noun struct{ *kit.Kit }
 // New makes the command.
 func New(k *kit.Kit) *cobra.Command {
 	n := noun{k}
-	return kit.Group("pipeline", "List the pipelines of the active stack, and run one with a configuration", n.listCommand(), n.runCommand())
+	return kit.Group("pipeline", "List the pipelines of the active stack, and run one with a configuration", n.listCommand(), n.runCommand(),
+		former(runs.New(k)), former(schedules.New(k)))
+}
+
+// former hides a command that ZenML has below `pipeline`.
+func former(cmd *cobra.Command) *cobra.Command {
+	cmd.Hidden = true
+	return cmd
 }
 
 func (n noun) listCommand() *cobra.Command {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/proa-ml/proa/internal/cli/absent"
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/cli/output"
@@ -137,7 +138,7 @@ func (n noun) getCommand() *cobra.Command {
 }
 
 func (n noun) createCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "create NAME", Short: "Make a profile, which has the built-in stack alone",
 		Long: "Make a profile, which has the built-in stack alone. Its stacks, its components and the data of its built-in stack are its\n" +
 			"own. `proa profile set` makes it the active one.",
@@ -151,6 +152,10 @@ func (n noun) createCommand() *cobra.Command {
 			return nil
 		},
 	}
+	const why = "profiles are files here, in no other store: `proa config` shows where; `proa stack export` passes a stack on"
+	absent.Flag(cmd, "url", "u", why)
+	absent.Flag(cmd, "store-type", "t", why)
+	return cmd
 }
 
 func (n noun) setCommand() *cobra.Command {

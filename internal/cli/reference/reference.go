@@ -4,7 +4,6 @@ package reference
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/proa-ml/proa/flavor"
@@ -30,30 +29,6 @@ func Commands(root *cobra.Command) map[string]string {
 	}
 	pages["README.md"] = index.String()
 	return pages
-}
-
-// WithoutExample returns the paths of the commands that do something and show no example.
-func WithoutExample(cmd *cobra.Command) []string {
-	var paths []string
-	if cmd.IsAvailableCommand() && !cmd.HasAvailableSubCommands() && cmd.Example == "" {
-		paths = append(paths, cmd.CommandPath())
-	}
-	for _, sub := range cmd.Commands() {
-		paths = append(paths, WithoutExample(sub)...)
-	}
-	return paths
-}
-
-// WithoutFlag returns the paths of the commands of the given names that don't have a flag.
-func WithoutFlag(cmd *cobra.Command, flag string, names []string) []string {
-	var paths []string
-	if cmd.IsAvailableCommand() && slices.Contains(names, cmd.Name()) && cmd.Flags().Lookup(flag) == nil {
-		paths = append(paths, cmd.CommandPath())
-	}
-	for _, sub := range cmd.Commands() {
-		paths = append(paths, WithoutFlag(sub, flag, names)...)
-	}
-	return paths
 }
 
 const generated = "<!-- written by `make golden` -->"

@@ -26,8 +26,17 @@ func New(k *kit.Kit) *cobra.Command {
 func NewFormer(k *kit.Kit) *cobra.Command {
 	cmd := New(k)
 	cmd.Hidden = true
+	for _, sub := range cmd.Commands() {
+		if sub.Name() == "create" || sub.Name() == "update" {
+			sub.Flags().StringP(schema, "s", "", "what keys the secret has to have there")
+			_ = sub.Flags().MarkHidden(schema)
+		}
+	}
 	return cmd
 }
+
+// schema is a flag that has no meaning here: what refers to a secret says which keys it takes.
+const schema = "schema"
 
 // manager is the secrets manager of the active stack.
 func (n noun) manager(ctx context.Context) (*secrets.Manager, error) {
@@ -68,6 +77,9 @@ func (n noun) values(cmd *cobra.Command, args []string) (positional []string, va
 	}
 	if err := kit.Args(1, 1)(cmd, positional); err != nil {
 		return nil, nil, false, err
+	}
+	if f := cmd.Flags().Lookup(schema); f != nil && f.Changed {
+		n.Warn("a secret has no schema here, only its keys: leave --schema away")
 	}
 	return positional, values, false, n.Expand(values)
 }

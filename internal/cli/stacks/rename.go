@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/proa-ml/proa/internal/cli/absent"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/stack"
 	"github.com/spf13/cobra"
@@ -101,6 +102,7 @@ func (n noun) removeComponentCommand() *cobra.Command {
 			wanted[kind] = cmd.Flags().BoolP(string(kind), shorthand(kind), false, "the "+kind.Words())
 		}
 	}
+	addAbsent(cmd, absent.Switch)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		var name string
 		err := n.Files.Update(func(config *stack.Config) error {
@@ -110,7 +112,7 @@ func (n noun) removeComponentCommand() *cobra.Command {
 			}
 			name = s.Name
 			if !slices.ContainsFunc(stack.Kinds(), func(k stack.Kind) bool { return wanted[k] != nil && *wanted[k] }) {
-				return stack.Mistake("add --container-registry or --image-builder", "say which components to take from the stack %q", name)
+				return stack.Mistake("add --container-registry, --image-builder or --secrets-manager", "say which components to take from the stack %q", name)
 			}
 			for kind, yes := range wanted {
 				if *yes {

@@ -2,6 +2,7 @@
 package stacks
 
 import (
+	"github.com/proa-ml/proa/internal/cli/absent"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/stack"
 	"github.com/spf13/cobra"
@@ -15,7 +16,7 @@ func New(k *kit.Kit) *cobra.Command {
 	return kit.Group("stack", "Register, change, show and choose stacks",
 		n.registerCommand(), n.updateCommand(), n.removeComponentCommand(), n.renameCommand(), n.copyCommand(), n.deleteCommand(),
 		n.listCommand(), n.describeCommand(), n.getCommand(), n.setCommand(), n.checkCommand(), n.upCommand(), n.downCommand(),
-		n.exportCommand(), n.importCommand(), n.registerSecretsCommand())
+		n.exportCommand(), n.importCommand(), n.registerSecretsCommand(), newRecipe(), newShare())
 }
 
 // names lists the stacks, for completion.
@@ -68,7 +69,7 @@ func (n noun) addFlags(cmd *cobra.Command) components {
 			return names, cobra.ShellCompDirectiveNoFileComp
 		})
 	}
-	addAbsent(cmd)
+	addAbsent(cmd, absent.Flag)
 	return flags
 }
 
