@@ -48,10 +48,14 @@ func load(ctx context.Context, p parts, r driver.Run, lease driver.Lease) (*coor
 
 // turn lets what was seen become events and decisions. They are applied, and wait to be recorded.
 func (c *coordinator) turn(seen []observation, now time.Time) error {
-	now = now.UTC().Truncate(time.Microsecond) // what a database keeps of it
+	now = moment(now)
 	for _, o := range seen {
-		for _, e := range observe(c.state, o, now) {
-			c.add(e, now)
+		at := now
+		if t, ok := o.(timed); ok {
+			o, at = t.observation, moment(t.at)
+		}
+		for _, e := range observe(c.state, o, at) {
+			c.add(e, at)
 		}
 	}
 	for e := range next(c.state, now) {
@@ -64,6 +68,9 @@ func (c *coordinator) turn(seen []observation, now time.Time) error {
 	c.unrecorded = &commit
 	return err
 }
+
+// moment is what a database keeps of a time.
+func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 // add applies a new event.
 func (c *coordinator) add(e Event, now time.Time) {

@@ -33,7 +33,7 @@ func newEngine(c Components, o Options) *engine {
 	observer := &oneAtATime{to: o.Observer}
 	logs := newLogbook(observer)
 	return &engine{
-		Options: o, observer: observer, cancelOn: o.CancelOn, inbox: newInbox(), logs: logs,
+		Options: o, observer: observer, cancelOn: o.CancelOn, inbox: newInbox(o.Now), logs: logs,
 		hands: make(chan struct{}, hands), down: map[string]bool{},
 		parts: parts{Components: c, grace: o.Grace, readers: readers, logs: logs, notice: observer.Notice},
 	}

@@ -150,18 +150,32 @@ func (e *engine) wait(ctx context.Context) ([]observation, error) {
 		defer timer.Stop()
 		alarm = timer.C
 	}
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-e.cancelOn:
-		e.cancelOn = nil
-		return []observation{cancelAsked{}}, nil
-	case <-alarm:
-		return nil, nil
-	case <-e.inbox.filled:
-		return e.sort(ctx, e.inbox.take())
+	first, gathered := e.inbox.filled, (<-chan time.Time)(nil)
+	news := e.inbox.pressing
+	if e.core.state.open == 0 {
+		first, news = nil, first // the run's end waits for nothing else
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-e.cancelOn:
+			e.cancelOn = nil
+			return []observation{cancelAsked{}}, nil
+		case <-alarm:
+			return nil, nil
+		case <-first:
+			first, gathered = nil, time.After(gather)
+		case <-news:
+			return e.sort(ctx, e.inbox.take())
+		case <-gathered:
+			return e.sort(ctx, e.inbox.take())
+		}
 	}
 }
+
+// gather is how long reports from which nothing follows wait for others.
+const gather = 100 * time.Millisecond
 
 // sort takes out of reports what is to be seen, and sees to what concerns only this process.
 func (e *engine) sort(ctx context.Context, reports []report) ([]observation, error) {
@@ -187,7 +201,7 @@ func (e *engine) sort(ctx context.Context, reports []report) ([]observation, err
 			e.available(e.core.desk.done(r.effect))
 			fallthrough
 		default:
-			seen = append(seen, r.seen)
+			seen = append(seen, timed{r.seen, r.at})
 		}
 	}
 	return seen, nil

@@ -2,6 +2,7 @@ package run
 
 import (
 	"sync"
+	"time"
 
 	mdriver "github.com/proa-ml/proa/metadata/driver"
 	"github.com/proa-ml/proa/orchestrator/driver"
@@ -16,24 +17,55 @@ type report struct {
 	// watchEnded tells that the orchestrator's watch is over.
 	watchEnded bool
 	err        error
+	// at is when it was put into the inbox.
+	at time.Time
+}
+
+// patient reports whether nothing follows from a report but that it is recorded: it may wait for others, with which it then
+// shares a transaction.
+func (r report) patient() bool {
+	if r.err != nil || r.watchEnded {
+		return false
+	}
+	switch seen := r.seen.(type) {
+	case statusSeen:
+		return seen.Phase != driver.Ended
+	case startDone:
+		return seen.failure == nil
+	case removeDone:
+		e, ok := r.effect.(remove)
+		return ok && !e.failed // the next attempt waits for the end of a failed one
+	}
+	return false
 }
 
 // inbox holds reports until the loop takes all of them at once. It never makes a sender wait.
 type inbox struct {
+	now     func() time.Time
 	mu      sync.Mutex
 	reports []report
-	// filled has a value when there may be reports.
-	filled chan struct{}
+	// filled has a value when there may be reports, pressing when one of them may not be patient.
+	filled, pressing chan struct{}
 }
 
-func newInbox() *inbox { return &inbox{filled: make(chan struct{}, 1)} }
+func newInbox(now func() time.Time) *inbox {
+	return &inbox{now: now, filled: make(chan struct{}, 1), pressing: make(chan struct{}, 1)}
+}
 
 func (in *inbox) put(r report) {
 	in.mu.Lock()
+	r.at = in.now()
 	in.reports = append(in.reports, r)
 	in.mu.Unlock()
+	signal(in.filled)
+	if !r.patient() {
+		signal(in.pressing)
+	}
+}
+
+func signal(c chan<- struct{}) {
 	select {
-	case in.filled <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

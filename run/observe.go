@@ -13,6 +13,11 @@ import (
 type observation interface{}
 
 type (
+	// timed: an observation that was made a while before it is taken in.
+	timed struct {
+		observation
+		at time.Time
+	}
 	// begun: a coordinator has taken the run.
 	begun struct {
 		mode        Mode

@@ -22,19 +22,23 @@ type proa struct {
 	env  []string
 	// database is the name of the stack's database, and the prefix of those made later.
 	database string
+	// namespace is where the stack's runs are.
+	namespace string
+	// test returns one of the PROA_TEST_* variables.
+	test func(name string) string
 }
 
 // newProa prepares a configuration under dir with one stack on the cluster that PROA_TEST_* describe, whose stores are
 // empty, beside the built-in local stack.
 func newProa(ctx context.Context, venv, dir, id string, getenv func(string) string) (*proa, error) {
-	p := &proa{venv: venv, database: strings.ReplaceAll(id, "-", "_"), env: append(os.Environ(),
+	t := func(name string) string { return getenv("PROA_TEST_" + name) }
+	p := &proa{venv: venv, database: strings.ReplaceAll(id, "-", "_"), namespace: id, test: t, env: append(os.Environ(),
 		"PATH="+filepath.Join(venv, "bin")+string(os.PathListSeparator)+getenv("PATH"),
 		"PROA_CONFIG_DIR="+filepath.Join(dir, "config"),
 		"XDG_DATA_HOME="+filepath.Join(dir, "data"),
 		"NO_COLOR=1",
 		"PROA_IGNORE_STORE_COUPLINGS=true", // some measure with a new database over the same artifacts
 	)}
-	t := func(name string) string { return getenv("PROA_TEST_" + name) }
 	for _, args := range [][]string{
 		{"container-registry", "register", "reg", "--flavor=default", "--uri=" + t("REGISTRY")},
 		{"artifact-store", "register", "s3", "--flavor=s3", "--path=s3://" + t("S3_BUCKET") + "/" + id, "--endpoint=" + t("S3_ENDPOINT"),
