@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"gocloud.dev/blob"
 
@@ -34,6 +35,7 @@ type Store struct {
 	// writer tells this store's conditional writes from those of others; see PutNew.
 	writer   string
 	parallel int
+	now      func() time.Time
 	// probes counts the calls of Check.
 	probes atomic.Int64
 }
@@ -44,6 +46,8 @@ type Options struct {
 	Parallel int
 	// Random is the source of names that must not collide; nil means the system's.
 	Random io.Reader
+	// Now is the clock; nil means the machine's.
+	Now func() time.Time
 }
 
 // Open opens the store that cfg describes. It doesn't talk to the store yet; Check does.
@@ -51,7 +55,10 @@ func Open(ctx context.Context, cfg step.Store, opts *Options) (*Store, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	s := &Store{parallel: opts.Parallel}
+	s := &Store{parallel: opts.Parallel, now: opts.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
 	if s.parallel <= 0 {
 		s.parallel = 8
 	}

@@ -79,7 +79,7 @@ func conformance(t *testing.T, fresh func(t *testing.T) step.Store) {
 	for name, test := range map[string]func(t *testing.T, cfg step.Store){
 		"objects": testObjects, "put file": testPutFile, "streams": testStreams, "put new": testPutNew, "put new race": testPutNewRace, "list": testList, "abbreviations": testAbbreviations,
 		"keys": testKeys, "folders": testFolders, "damage": testDamage, "exists": testExists, "check": testCheck, "big file": testBigFile,
-		"cancelled": testCancelled, "identity": testIdentity,
+		"cancelled": testCancelled, "identity": testIdentity, "walk": testWalk,
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := fresh(t)

@@ -11,6 +11,7 @@ import (
 const (
 	identityKey = "identity.json"
 	pairKey     = "metadata-store.json"
+	sharePrefix = "metadata-stores/"
 )
 
 // Identity is who an artifact store is, and which metadata store knows what is in it.
@@ -49,12 +50,49 @@ func (s *Store) Pair(ctx context.Context, metadata string) (string, error) {
 	return belongs, nil
 }
 
-// Unpair makes the store belong to no metadata store.
+// Unpair makes the store belong to no metadata store. That the one it belonged to knows of something in it stays noted.
 func (s *Store) Unpair(ctx context.Context) error {
-	if err := s.Delete(ctx, pairKey); err != nil {
+	former, err := s.mark(ctx, pairKey, "")
+	if err == nil && former != "" {
+		err = s.Share(ctx, former)
+	}
+	if err == nil {
+		err = s.Delete(ctx, pairKey)
+	}
+	if err != nil {
 		return fmt.Errorf("taking the artifact store from its metadata store: %w", err)
 	}
 	return nil
+}
+
+// Share notes that a metadata store knows of something in this one, whether the two belong together or not.
+func (s *Store) Share(ctx context.Context, metadata string) error {
+	if _, err := s.mark(ctx, sharePrefix+metadata+".json", metadata); err != nil {
+		return fmt.Errorf("noting which metadata store uses the artifact store: %w", err)
+	}
+	return nil
+}
+
+// Sharers returns the metadata stores that were noted.
+func (s *Store) Sharers(ctx context.Context) ([]string, error) {
+	keys, err := s.List(ctx, sharePrefix)
+	if err != nil {
+		return nil, fmt.Errorf("reading which metadata stores use the artifact store: %w", err)
+	}
+	var all []string
+	for _, key := range keys {
+		id, err := s.mark(ctx, key, "")
+		if err != nil {
+			return nil, fmt.Errorf("reading which metadata stores use the artifact store: %w", err)
+		}
+		all = append(all, id)
+	}
+	return all, nil
+}
+
+// Unshare forgets a metadata store that was noted.
+func (s *Store) Unshare(ctx context.Context, metadata string) error {
+	return s.Delete(ctx, sharePrefix+metadata+".json")
 }
 
 // mark returns the id under a key; if there is none, and one is proposed, the first proposal counts.

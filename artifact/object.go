@@ -63,7 +63,7 @@ func (s *Store) PutFile(ctx context.Context, key, file string) (err error) {
 	if err != nil {
 		return fmt.Errorf("reading what is to be stored: %w", err)
 	}
-	there, err := s.sized(ctx, key, info.Size())
+	there, err := s.lasts(ctx, key, info.Size())
 	if err != nil || there {
 		return err
 	}

@@ -34,8 +34,9 @@ type s3Server struct {
 }
 
 type s3Object struct {
-	data   []byte
-	writer string
+	data     []byte
+	writer   string
+	modified time.Time
 }
 
 const (
@@ -121,7 +122,7 @@ func (s *s3Server) serve(w http.ResponseWriter, r *http.Request, key string, bod
 	case r.Method == http.MethodPut && r.Header.Get("If-None-Match") == "*" && found:
 		s3Fail(w, http.StatusPreconditionFailed, "PreconditionFailed")
 	case r.Method == http.MethodPut:
-		s.objects[key] = s3Object{body, r.Header.Get("X-Amz-Meta-Proa-Writer")}
+		s.objects[key] = s3Object{body, r.Header.Get("X-Amz-Meta-Proa-Writer"), time.Now()}
 	case r.Method == http.MethodDelete:
 		delete(s.objects, key)
 		delete(s.parts, query.Get("uploadId"))
@@ -132,7 +133,7 @@ func (s *s3Server) serve(w http.ResponseWriter, r *http.Request, key string, bod
 		s3Fail(w, http.StatusNotFound, "NoSuchKey")
 	default:
 		w.Header().Set("X-Amz-Meta-Proa-Writer", object.writer)
-		w.Header().Set("Last-Modified", time.Unix(0, 0).UTC().Format(http.TimeFormat))
+		w.Header().Set("Last-Modified", object.modified.UTC().Format(http.TimeFormat))
 		w.Header().Set("ETag", fmt.Sprintf(`"%x"`, md5.Sum(object.data))) //nolint:gosec // S3's own
 		w.Header().Set("Content-Length", fmt.Sprint(len(object.data)))
 		if r.Method == http.MethodGet {
@@ -151,7 +152,7 @@ func (s *s3Server) complete(key, upload string) {
 	for _, name := range names {
 		all = append(all, s.parts[upload][name]...)
 	}
-	s.objects[key] = s3Object{data: all}
+	s.objects[key] = s3Object{data: all, modified: time.Now()}
 	delete(s.parts, upload)
 }
 
@@ -168,7 +169,7 @@ func (s *s3Server) list(w io.Writer, prefix string) {
 	}{}
 	for key, object := range s.objects {
 		if strings.HasPrefix(key, prefix) {
-			result.Contents = append(result.Contents, contents{Key: key, Size: len(object.data), LastModified: time.Unix(0, 0), ETag: `"x"`})
+			result.Contents = append(result.Contents, contents{Key: key, Size: len(object.data), LastModified: object.modified, ETag: `"x"`})
 		}
 	}
 	sort.Slice(result.Contents, func(i, j int) bool { return result.Contents[i].Key < result.Contents[j].Key })

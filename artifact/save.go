@@ -202,12 +202,12 @@ func (s *Store) uploadFiles(ctx context.Context, root *os.Root, files []step.Fil
 }
 
 func (s *Store) uploadFile(ctx context.Context, root *os.Root, f step.File) error {
-	found, err := s.hasSize(ctx, f.Digest, f.Size)
-	if err != nil || found {
-		return err
-	}
 	key, err := BlobKey(f.Digest)
 	if err != nil {
+		return err
+	}
+	found, err := s.lasts(ctx, key, f.Size)
+	if err != nil || found {
 		return err
 	}
 	file, err := root.Open(f.Path)

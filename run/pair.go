@@ -57,6 +57,21 @@ func Pair(ctx context.Context, artifacts *artifact.Store, metadata driver.Identi
 	return foreign(a, m)
 }
 
+// Share is Pair for stores that are to be used together whoever they belong to. If they don't belong together, the artifact
+// store keeps in mind that one metadata store more knows of what is in it.
+func Share(ctx context.Context, artifacts *artifact.Store, metadata driver.Identifier, random io.Reader) error {
+	err := Pair(ctx, artifacts, metadata, random)
+	var foreign *ForeignError
+	if !errors.As(err, &foreign) {
+		return err
+	}
+	m, err := metadata.Identity(ctx, "") // Pair has given it one
+	if err != nil {
+		return err
+	}
+	return artifacts.Share(ctx, m.ID)
+}
+
 // CheckPair says whether Pair would return a *ForeignError. It changes nothing.
 func CheckPair(ctx context.Context, artifacts *artifact.Store, metadata driver.Identifier) error {
 	a, m, err := identities(ctx, artifacts, metadata, [2]string{})

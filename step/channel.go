@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"strconv"
 	"strings"
 )
@@ -112,6 +113,30 @@ const LogPartSize = 1 << 20
 // CodeKey is where an archive of a user's code is, by its digest ("sha256:…"): a gzipped tar whose only folder at the top
 // is [CodeFolder]. It belongs to no run.
 func CodeKey(digest string) string { return "code/" + strings.ReplaceAll(digest, ":", "/") + ".tar.gz" }
+
+// ScheduleKey is where it is kept what the runs of a schedule will need, as a [Frozen], so that it isn't taken for unused
+// before there are such runs. The digest is that of the plan.
+func ScheduleKey(context, namespace, name, digest string) string {
+	return SchedulePrefix(context, namespace, name) + strings.ReplaceAll(digest, ":", "-") + ".json"
+}
+
+// SchedulePrefix begins the keys of a schedule.
+func SchedulePrefix(context, namespace, name string) string {
+	sum := sha256.Sum256([]byte(context + "\x00" + namespace + "\x00" + name))
+	return SchedulesPrefix + hex.EncodeToString(sum[:16]) + "/"
+}
+
+// SchedulesPrefix begins the keys of all schedules.
+const SchedulesPrefix = "schedules/"
+
+// Frozen says of what the runs of a schedule will be made.
+type Frozen struct {
+	Schedule  string          `json:"schedule"`
+	Stack     string          `json:"stack"`
+	Context   string          `json:"context"`
+	Namespace string          `json:"namespace"`
+	Plan      json.RawMessage `json:"plan"`
+}
 
 // CodeFolder is the folder in an archive of code that holds all of it.
 const CodeFolder = "app"

@@ -46,6 +46,7 @@ var ranks = []struct {
 	{"internal/launcher", 5},
 	{"image/**", 5},
 	{"orchestrator/**", 5},
+	{"prune", 6},
 	{"metadata/kubernetes", 6}, // runs the server that metadata/mysql connects to
 	{"metadata/**", 5},
 	{"secrets/**", 5},

@@ -159,10 +159,20 @@ type Reader interface {
 	Cached(ctx context.Context, keys []string) (map[string]CacheEntry, error)
 }
 
+// Cacher is for those that clear out what is remembered of results.
+type Cacher interface {
+	// Cache lists all entries in an order of the store's own, at most limit of them, from behind the entry of the key
+	// after, which needn't be there any more; empty for the first ones.
+	Cache(ctx context.Context, after string, limit int) ([]CacheEntry, error)
+	// DeleteCached forgets results. Forgetting what isn't there succeeds.
+	DeleteCached(ctx context.Context, keys []string) error
+}
+
 // Store is a metadata store. Its methods may be called from several goroutines. Times are kept in UTC to the microsecond.
 type Store interface {
 	Writer
 	Reader
+	Cacher
 	Identifier
 	Close() error
 }

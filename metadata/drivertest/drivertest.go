@@ -39,6 +39,7 @@ func Run(t *testing.T, fresh Fresh) {
 		"parallel commits":   testParallelCommits,
 		"rivals' commits":    testRivalCommits,
 		"cache":              testCache,
+		"cache clearing":     testCacheClearing,
 		"cancel and delete":  testCancelDelete,
 		"missing runs":       testMissing,
 		"cancelled contexts": testContext,

@@ -19,7 +19,7 @@ var ignoreCouplings = []string{"PROA_IGNORE_STORE_COUPLINGS", "ZENML_IGNORE_STOR
 // PairStores makes a stack's stores belong together at their first use in a run, and refuses those that are others'.
 func (k *Kit) PairStores(ctx context.Context, s stack.Resolved, artifacts *artifact.Store, metadata driver.Store) error {
 	if k.ignoresCouplings() {
-		return nil
+		return run.Share(ctx, artifacts, metadata, k.Rand)
 	}
 	return coupled(s, run.Pair(ctx, artifacts, metadata, k.Rand))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/proa-ml/proa/run"
 	"github.com/proa-ml/proa/spec"
 	"github.com/proa-ml/proa/stack"
+	"github.com/proa-ml/proa/step"
 )
 
 // scheduleEnv holds the cron expression that `proa run --schedule` gives to the pipeline of a script.
@@ -76,6 +77,9 @@ func (l *launch) makeSchedule(ctx context.Context, s spec.Schedule) error {
 	if err != nil {
 		return errors.New("encoding the coordinator's configuration failed")
 	}
+	if err := l.keepFrozen(ctx, s.Name, frozen); err != nil {
+		return l.broken(stack.ArtifactStore, err)
+	}
 	created, err := scheduler.Schedule(ctx, flavor.Submission{
 		Pipeline: l.pipeline.Name, Image: coordinator, Args: []string{"coordinate"}, Settings: l.plan.Settings,
 		Config: config, PullConfig: l.pullConfig, Store: l.store, Secrets: l.secrets,
@@ -83,12 +87,45 @@ func (l *launch) makeSchedule(ctx context.Context, s spec.Schedule) error {
 	if err != nil {
 		return l.broken(stack.Orchestrator, err)
 	}
+	if err := l.dropFormer(ctx, s.Name, frozen); err != nil {
+		l.Warn("what the schedule needed before is kept: " + err.Error())
+	}
 	done := "changed"
 	if created {
 		done = "made"
 	}
 	l.view.Say(fmt.Sprintf("Schedule '%s' %s: %s. See it with `proa schedule describe %s`; start a run now with `proa schedule run %[4]s`.", s.Name, done, s.CronExpression, shellWord(s.Name)))
 	return nil
+}
+
+// keepFrozen notes in the artifact store what the runs of a schedule will be made of, so that nobody takes it for unused.
+func (l *launch) keepFrozen(ctx context.Context, name string, frozen []byte) error {
+	data, err := json.Marshal(step.Frozen{
+		Schedule: name, Stack: l.stack.Name, Context: l.place.Context, Namespace: l.place.Namespace, Plan: frozen,
+	})
+	if err != nil {
+		return fmt.Errorf("encoding what the schedule needs: %w", err)
+	}
+	if err := l.artifacts.Put(ctx, l.frozenKey(name, frozen), data); err != nil {
+		return fmt.Errorf("noting what the schedule needs: %w", err)
+	}
+	return nil
+}
+
+func (l *launch) frozenKey(name string, frozen []byte) string {
+	sum := sha256.Sum256(frozen)
+	return step.ScheduleKey(l.place.Context, l.place.Namespace, name, hex.EncodeToString(sum[:]))
+}
+
+// dropFormer forgets what a schedule needed before it was changed.
+func (l *launch) dropFormer(ctx context.Context, name string, frozen []byte) error {
+	keys, err := l.artifacts.List(ctx, step.SchedulePrefix(l.place.Context, l.place.Namespace, name))
+	for _, key := range keys {
+		if key != l.frozenKey(name, frozen) {
+			err = errors.Join(err, l.artifacts.Delete(ctx, key))
+		}
+	}
+	return err
 }
 
 func shellWord(name string) string {

@@ -18,7 +18,8 @@ func (n noun) deleteCommand() *cobra.Command {
 		Use:   "delete RUN ...",
 		Short: "Delete runs that have ended: their facts, logs and outcomes",
 		Long: "Delete runs that have ended: their facts, logs and outcomes, and what is left of them in a cluster.\n" +
-			"The artifacts they made stay, and so do the cached results that other runs may take.",
+			"The artifacts they made stay, and so do the cached results that other runs may take: `proa artifact prune` removes what\n" +
+			"nothing refers to any more.",
 		Example: "  proa runs delete digits_pipeline-2026-11-24-09-00-00-889628",
 		Args:    kit.Args(1, -1), ValidArgsFunction: kit.CompleteAsking(n.latest),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -37,6 +38,7 @@ func (n noun) deleteCommand() *cobra.Command {
 					return err
 				}
 			}
+			n.Statusf("`proa artifact prune` frees what no run needs any more.")
 			return nil
 		},
 	}

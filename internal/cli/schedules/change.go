@@ -2,11 +2,13 @@ package schedules
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/proa-ml/proa/flavor"
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/step"
 	"github.com/spf13/cobra"
 )
 
@@ -122,10 +124,28 @@ func (n noun) deleteCommand() *cobra.Command {
 			if err := scheduler.DeleteSchedule(cmd.Context(), args[0]); err != nil {
 				return err
 			}
+			if err := n.release(cmd.Context(), args[0]); err != nil {
+				n.Warn("what the schedule needed stays in the artifact store: " + err.Error())
+			}
 			n.Statusf("Deleted schedule '%s'.", args[0])
 			return nil
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask")
 	return cmd
+}
+
+// release has the artifact store forget what the runs of a schedule needed.
+func (n noun) release(ctx context.Context, name string) (err error) {
+	stores, err := n.OpenArtifacts(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stores.Close()) }()
+	place := n.Catalogue.Place(stores.Stack)
+	keys, err := stores.Artifacts.List(ctx, step.SchedulePrefix(place.Context, place.Namespace, name))
+	for _, key := range keys {
+		err = errors.Join(err, stores.Artifacts.Delete(ctx, key))
+	}
+	return err
 }

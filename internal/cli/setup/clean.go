@@ -24,7 +24,7 @@ func NewClean(k *kit.Kit) *cobra.Command {
 		Use: "clean", Short: "Remove what the built-in stack has kept on this machine, and proa's caches",
 		Long: "Remove the runs, artifacts and facts that the active profile's built-in stack has kept on this machine, and proa's caches.\n" +
 			"With --local the caches stay. Stacks and components stay registered, and what other stacks have kept elsewhere is not\n" +
-			"touched. It says what it removes, and asks.",
+			"touched: `proa runs delete` and `proa artifact prune` clear out those. It says what it removes, and asks.",
 		Example: "  proa clean\n  proa clean --local --yes",
 		Args:    kit.Args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {

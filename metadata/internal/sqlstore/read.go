@@ -190,6 +190,17 @@ func (s *Store) Cached(ctx context.Context, keys []string) (map[string]driver.Ca
 	return found, nil
 }
 
+// Cache implements driver.Cacher. The order is that of the keys' hashes.
+func (s *Store) Cache(ctx context.Context, after string, limit int) ([]driver.CacheEntry, error) {
+	from := ""
+	if after != "" {
+		from = hash(after)
+	}
+	entries, err := collect(ctx, s.read, scanEntry, "SELECT cache_key, run_id, step, outputs, created FROM proa_cache WHERE key_hash > ?"+
+		" ORDER BY key_hash LIMIT ?", from, limit)
+	return entries, s.fail(ctx, "listing the cache", err)
+}
+
 func scanEntry(rows *sql.Rows) (driver.CacheEntry, error) {
 	var e driver.CacheEntry
 	var outputs []byte

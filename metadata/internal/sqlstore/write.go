@@ -203,6 +203,24 @@ func (s *Store) DeleteRun(ctx context.Context, run string) error {
 	return s.fail(ctx, "deleting run "+run, err)
 }
 
+// DeleteCached implements driver.Cacher.
+func (s *Store) DeleteCached(ctx context.Context, keys []string) error {
+	for some := range slices.Chunk(keys, insertRows) {
+		var args []any
+		for _, key := range some {
+			args = append(args, hash(key))
+		}
+		err := s.tx(ctx, func(tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, "DELETE FROM proa_cache WHERE key_hash IN (?"+strings.Repeat(", ?", len(some)-1)+")", args...)
+			return err
+		})
+		if err != nil {
+			return s.fail(ctx, "forgetting cached results", err)
+		}
+	}
+	return nil
+}
+
 // found turns a statement that met no row into ErrNotFound.
 func found(result sql.Result, err error) error {
 	if err != nil {
