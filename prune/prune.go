@@ -104,7 +104,10 @@ func (e *UnknownError) Error() string {
 	case e.Free:
 		return "the artifact store belongs to no metadata store that would know what in it is used"
 	}
-	return fmt.Sprintf("%d other metadata stores have been used with the artifact store and may refer to what is in it", e.Others)
+	if e.Others == 1 {
+		return "another metadata store has been used with the artifact store, too, and may refer to what is in it"
+	}
+	return fmt.Sprintf("%d other metadata stores have been used with the artifact store, too, and may refer to what is in it", e.Others)
 }
 
 // Prune finds what is unused in an artifact store, and removes it if opts say so.
