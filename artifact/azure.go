@@ -11,16 +11,17 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/azureblob"
+
+	"github.com/proa-ml/proa/internal/ambient"
 )
 
-// azureOptions are the attributes of a store in Azure Blob Storage. Without account_key, sas_token and connection_string,
-// credentials are looked for where Azure's tools look: environment, workload identity, managed identity, az.
-var azureOptions = []string{"account_name", "account_key", "sas_token", "connection_string", "endpoint"}
+// azureOptions are the attributes of a store in Azure Blob Storage. tenant_id, client_id and client_secret are those of a
+// service principal. Without it, account_key, sas_token and connection_string, credentials are looked for where Azure's tools look: environment, workload identity, managed identity, az.
+var azureOptions = []string{"account_name", "account_key", "sas_token", "connection_string", "tenant_id", "client_id", "client_secret", "endpoint"}
 
 func openAzureBucket(ctx context.Context, name string, options map[string]string) (*blob.Bucket, error) {
 	client, err := azureClient(name, options)
@@ -62,11 +63,23 @@ func azureClient(name string, options map[string]string) (*container.Client, err
 	case sas != "":
 		return container.NewClientWithNoCredential(place+"?"+strings.TrimPrefix(sas, "?"), opts)
 	}
-	credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: opts.ClientOptions})
+	principal, err := azurePrincipal(options)
 	if err != nil {
-		return nil, fmt.Errorf("reading the machine's Azure configuration: %w", err)
+		return nil, err
 	}
-	return container.NewClient(place, ambientAzure{credential}, opts)
+	credential, err := ambient.Azure(principal, opts.ClientOptions)
+	if err != nil {
+		return nil, err
+	}
+	return container.NewClient(place, credential, opts)
+}
+
+func azurePrincipal(options map[string]string) (ambient.Principal, error) {
+	p := ambient.Principal{Tenant: options["tenant_id"], Client: options["client_id"], Secret: options["client_secret"]}
+	if p != (ambient.Principal{}) && (p.Tenant == "" || p.Client == "" || p.Secret == "") {
+		return p, errors.New("the options tenant_id, client_id and client_secret belong together: give all or none")
+	}
+	return p, nil
 }
 
 // containerURL is a container's address. At an address without a name, such as an emulator's, the account is in the path.
@@ -100,7 +113,7 @@ func azureClientOptions() policy.ClientOptions {
 			MaxRetries: attempts - 1, RetryDelay: maxBackoff / 5, MaxRetryDelay: maxBackoff,
 			ShouldRetry: func(response *http.Response, err error) bool {
 				if err != nil {
-					return !isTimeout(err) && !isCertificate(err) && !errors.Is(err, errNoCredentials)
+					return !isTimeout(err) && !isCertificate(err) && !ambient.Is(err)
 				}
 				return errors.Is(kindOfStatus(response.StatusCode), ErrUnavailable) && response.StatusCode != http.StatusConflict
 			},
@@ -108,27 +121,8 @@ func azureClientOptions() policy.ClientOptions {
 	}
 }
 
-// ambientAzure are the machine's credentials; it marks the error that there are none.
-type ambientAzure struct{ azcore.TokenCredential }
-
-// GetToken implements azcore.TokenCredential.
-func (a ambientAzure) GetToken(ctx context.Context, opts policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	token, err := a.TokenCredential.GetToken(ctx, opts)
-	if err != nil {
-		return token, fmt.Errorf("%w: %w", errNoCredentials, err)
-	}
-	return token, nil
-}
-
 // kindOfAzure returns the sentinel that an error of Azure's client amounts to, and whether it is one of its.
 func kindOfAzure(err error) (kind error, is bool) {
-	var refused *azidentity.AuthenticationFailedError
-	if errors.As(err, &refused) {
-		if refused.RawResponse != nil && errors.Is(kindOfStatus(refused.RawResponse.StatusCode), ErrUnavailable) {
-			return ErrUnavailable, true
-		}
-		return ErrDenied, true
-	}
 	var reply *azcore.ResponseError
 	if !errors.As(err, &reply) {
 		return nil, false

@@ -15,6 +15,8 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"gocloud.dev/gcerrors"
+
+	"github.com/proa-ml/proa/internal/ambient"
 )
 
 // Errors that callers tell apart with errors.Is.
@@ -30,9 +32,6 @@ var (
 	// ErrCorrupt: what was read is not what was written.
 	ErrCorrupt = errors.New("the stored content is damaged")
 )
-
-// errNoCredentials: none were given, and the machine has none either.
-var errNoCredentials = errors.New("no credentials were found")
 
 // Transient reports whether the call that gave err may succeed later without anybody's doing.
 func Transient(err error) bool { return errors.Is(err, ErrUnavailable) }
@@ -80,6 +79,12 @@ func (s *Store) wrap(ctx context.Context, doing string, err error) error {
 
 // kindOf returns the sentinel that err amounts to, or nil.
 func kindOf(err error) error {
+	switch {
+	case errors.Is(err, ambient.ErrUnavailable):
+		return ErrUnavailable
+	case ambient.Is(err):
+		return ErrDenied
+	}
 	if kind, is := kindOfGCP(err); is {
 		return kind
 	}
@@ -87,7 +92,7 @@ func kindOf(err error) error {
 		return kind
 	}
 	var api smithy.APIError
-	if errors.As(err, &api) && !errors.Is(err, errNoCredentials) {
+	if errors.As(err, &api) {
 		if kind := kindOfCode(api.ErrorCode()); kind != nil {
 			return kind
 		}
@@ -98,13 +103,11 @@ func kindOf(err error) error {
 		}
 	}
 	var response *awshttp.ResponseError
-	if errors.As(err, &response) && response.HTTPStatusCode() > 0 && !errors.Is(err, errNoCredentials) {
+	if errors.As(err, &response) && response.HTTPStatusCode() > 0 {
 		return kindOfStatus(response.HTTPStatusCode())
 	}
 	var name *net.DNSError
 	switch {
-	case errors.Is(err, errNoCredentials):
-		return kindOfCredentials(err)
 	case errors.As(err, &name): // some drivers take a host that isn't there for an object that isn't
 		return ErrUnavailable
 	case gcerrors.Code(err) == gcerrors.NotFound, errors.Is(err, os.ErrNotExist):
@@ -159,18 +162,6 @@ func kindOfStatus(status int) error {
 	return nil
 }
 
-// kindOfCredentials tells a role's service that is away from credentials that aren't there.
-func kindOfCredentials(err error) error {
-	var operation *smithy.OperationError
-	var response *awshttp.ResponseError
-	for e := err; errors.As(e, &operation); e = operation.Unwrap() {
-		if operation.Service() == "STS" && (isNetwork(operation) || (errors.As(operation, &response) && response.HTTPStatusCode() >= 500)) {
-			return ErrUnavailable
-		}
-	}
-	return ErrDenied
-}
-
 func isNetwork(err error) bool {
 	var network net.Error
 	var send *smithyhttp.RequestSendError
@@ -185,8 +176,8 @@ func isCertificate(err error) bool {
 
 // shorten takes out of a long chain the part that helps.
 func shorten(err error) string {
-	if errors.Is(err, errNoCredentials) {
-		return errNoCredentials.Error()
+	if text := ambient.Text(err); text != "" {
+		return text
 	}
 	if short := shortenGCP(err) + shortenAzure(err); short != "" {
 		return short

@@ -25,10 +25,10 @@ func (s *Store) open(ctx context.Context, cfg step.Store) error {
 	if err != nil {
 		return fmt.Errorf("%q is not a URL; it looks like "+forms, cfg.URL)
 	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if (u.User != nil && !slices.Contains(AzureSchemes(), u.Scheme)) || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("a store's URL (%s://%s…) holds a place only; give keys and other attributes as options", u.Scheme, u.Host)
 	}
-	s.place = u.String()
+	s.place = u.Redacted()
 	switch u.Scheme {
 	case "file":
 		return s.openFile(u, cfg.Options)
@@ -36,11 +36,16 @@ func (s *Store) open(ctx context.Context, cfg step.Store) error {
 		return s.openBucket(ctx, u, cfg.Options, s3Options, openS3Bucket, s3Advice())
 	case "gs":
 		return s.openBucket(ctx, u, cfg.Options, gcpOptions, openGCPBucket, gcpAdvice())
-	case "az", "abfs", "azblob":
-		return s.openBucket(ctx, u, cfg.Options, azureOptions, openAzureBucket, azureAdvice())
 	case "mem":
 		s.bucket = memblob.OpenBucket(nil)
 		return knownOptions(cfg.Options)
+	}
+	if slices.Contains(AzureSchemes(), u.Scheme) {
+		u, options, err := azureStore(u, cfg.Options)
+		if err != nil {
+			return err
+		}
+		return s.openBucket(ctx, u, options, azureOptions, openAzureBucket, azureAdvice())
 	}
 	return fmt.Errorf("a store can't be at %q: the known forms are "+forms, cfg.URL)
 }

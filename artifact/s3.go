@@ -15,6 +15,8 @@ import (
 	"github.com/aws/smithy-go/logging"
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/s3blob"
+
+	"github.com/proa-ml/proa/internal/ambient"
 )
 
 // s3Options are the attributes of an S3 store. Without key, secret and profile, credentials are looked for where the
@@ -80,7 +82,7 @@ func s3Config(ctx context.Context, options map[string]string) (aws.Config, error
 	if key != "" && region != "" {
 		return aws.Config{Region: region, Credentials: credentials.NewStaticCredentialsProvider(key, secret, options["token"])}, nil
 	}
-	load := []func(*config.LoadOptions) error{config.WithDefaultRegion("us-east-1"), config.WithLogger(logging.Nop{})}
+	load := []func(*config.LoadOptions) error{config.WithDefaultRegion("us-east-1")}
 	if region != "" {
 		load = append(load, config.WithRegion(region))
 	}
@@ -90,23 +92,7 @@ func s3Config(ctx context.Context, options map[string]string) (aws.Config, error
 	if key != "" {
 		load = append(load, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(key, secret, options["token"])))
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, load...)
-	if err != nil {
-		return aws.Config{}, fmt.Errorf("reading the machine's AWS configuration: %w", err)
-	}
-	cfg.Credentials = ambientAWS{cfg.Credentials}
-	return cfg, nil
-}
-
-// ambientAWS are the machine's credentials; it marks the error that there are none.
-type ambientAWS struct{ aws.CredentialsProvider }
-
-func (a ambientAWS) Retrieve(ctx context.Context) (aws.Credentials, error) {
-	c, err := a.CredentialsProvider.Retrieve(ctx)
-	if err != nil {
-		return c, fmt.Errorf("%w: %w", errNoCredentials, err)
-	}
-	return c, nil
+	return ambient.Amazon(ctx, load...)
 }
 
 // s3Retryer tries again soon and not often, and never after a timeout, so that the caller learns of an outage.

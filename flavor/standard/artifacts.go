@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/proa-ml/proa/artifact"
 	"github.com/proa-ml/proa/flavor"
 	"github.com/proa-ml/proa/stack"
 	"github.com/proa-ml/proa/step"
@@ -36,13 +37,17 @@ func azureArtifacts() flavor.Flavor {
 		Kind: stack.ArtifactStore, Name: "azure",
 		Meaning: "a container of Azure Blob Storage",
 		Attributes: []flavor.Attribute{
-			{Name: "path", Type: flavor.Text, Required: true, Example: "az://container/prefix", Check: bucketURL("az", "abfs", "azblob"),
-				Meaning: "the container, and a prefix within it; abfs:// and azblob:// mean the same as az://"},
-			{Name: "account_name", Aliases: []string{"account"}, Type: flavor.Text, Meaning: "the storage account; a connection string names it itself", Example: "myaccount"},
+			{Name: "path", Type: flavor.Text, Required: true, Example: "az://container/prefix", Check: azureURL,
+				Meaning: "the container, and a prefix within it; abfs://, abfss://, wasbs:// and azblob:// mean the same as az://, and abfs://container@account.dfs.core.windows.net/prefix names the account, too"},
+			{Name: "account_name", Aliases: []string{"account"}, Type: flavor.Text, Meaning: "the storage account; a connection string names it itself, and so may the path", Example: "myaccount"},
 			{Name: "account_key", Type: flavor.Text, Secret: true, Example: "@key.txt",
-				Meaning: "one of the account's keys; ambient credentials (such as the pods' workload identity) if there is neither this, nor sas_token, nor connection_string"},
+				Meaning: "one of the account's keys; ambient credentials (such as the pods' workload identity) if there is neither this, nor sas_token, connection_string or client_secret"},
 			{Name: "sas_token", Type: flavor.Text, Secret: true, Meaning: "a shared access signature that may read, write, list and delete in the container", Example: "@sas.txt"},
 			{Name: "connection_string", Type: flavor.Text, Secret: true, Meaning: "account, key and endpoint in one, instead of the other attributes", Example: "@connection.txt"},
+			{Name: "tenant_id", Type: flavor.Text, Example: "00000000-0000-0000-0000-000000000000",
+				Meaning: "the directory (tenant) of a service principal that may read, write, list and delete in the container"},
+			{Name: "client_id", Type: flavor.Text, Meaning: "the service principal's application (client) id", Example: "00000000-0000-0000-0000-000000000000"},
+			{Name: "client_secret", Type: flavor.Text, Secret: true, Meaning: "the service principal's secret", Example: "{{azure.client_secret}}"},
 			{Name: "endpoint", Type: flavor.Text, Check: httpURL, Example: "https://myaccount.privatelink.blob.core.windows.net",
 				Meaning: "the URL of the account's blob service; https://ACCOUNT.blob.core.windows.net if not given"},
 		},
@@ -84,22 +89,55 @@ func checkGCP(s flavor.Settings) error {
 	return nil
 }
 
+// azureURL checks the URL of a container.
+func azureURL(value string) error {
+	u, err := url.Parse(value)
+	if err != nil || !slices.Contains(artifact.AzureSchemes(), u.Scheme) {
+		return errors.New("it must begin with az:// and name a container")
+	}
+	if u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("it must be a container and a prefix only; keys are other attributes")
+	}
+	_, err = artifact.ParseAzure(value)
+	return err
+}
+
 func checkAzure(s flavor.Settings) error {
+	if err := checkPrincipal(s); err != nil {
+		return err
+	}
 	var given []string
-	for _, name := range []string{"account_key", "sas_token", "connection_string"} {
+	for _, name := range []string{"account_key", "sas_token", "connection_string", "client_secret"} {
 		if s[name] != "" {
 			given = append(given, name)
 		}
 	}
+	place, err := artifact.ParseAzure(s["path"])
+	if err != nil {
+		return err
+	}
 	switch {
 	case len(given) > 1:
 		return stack.Mistake("give only one of them", "the attributes %q and %q exclude each other", given[0], given[1])
-	case s["connection_string"] == "" && s["account_name"] == "":
-		return stack.Mistake("add --account_name=ACCOUNT", "the attribute \"account_name\" is missing: only a connection string does without it")
-	case s["connection_string"] != "" && s["account_name"]+s["endpoint"] != "":
-		return stack.Mistake("leave them out", "the connection string holds what \"account_name\" and \"endpoint\" say")
+	case s["connection_string"] != "" && s["account_name"]+s["endpoint"]+place.Account != "":
+		return stack.Mistake("leave them out", "the connection string holds what \"account_name\" and \"endpoint\" (or the path's host) say")
+	case s["connection_string"] == "" && s["account_name"]+place.Account == "":
+		return stack.Mistake("add --account_name=ACCOUNT", "the attribute \"account_name\" is missing: only a connection string, or a path with the account in it, does without it")
+	case s["account_name"] != "" && place.Account != "" && s["account_name"] != place.Account:
+		return stack.Mistake("give one of them", "the path names the storage account %q, and \"account_name\" says %q", place.Account, s["account_name"])
 	}
 	return nil
+}
+
+// checkPrincipal checks that a service principal is whole.
+func checkPrincipal(s flavor.Settings) error {
+	all := []string{"tenant_id", "client_id", "client_secret"}
+	missing := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return s[name] != "" })
+	if len(missing) == 0 || len(missing) == len(all) {
+		return nil
+	}
+	return stack.Mistake("give --tenant_id, --client_id and --client_secret, or none of them for the machine's own identity",
+		"the attribute %q of the service principal is missing", missing[0])
 }
 
 // connectionPart returns a field of a storage account's connection string.

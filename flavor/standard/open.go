@@ -85,7 +85,7 @@ func (o Opener) Artifacts(ctx context.Context, s stack.Resolved) (step.Store, er
 	case "gcp":
 		return gcpStore(c, settings)
 	case "azure":
-		return store(settings, "account_name", "account_key", "sas_token", "connection_string", "endpoint"), nil
+		return store(settings, "account_name", "account_key", "sas_token", "connection_string", "tenant_id", "client_id", "client_secret", "endpoint"), nil
 	}
 	return step.Store{}, unsupported(c)
 }

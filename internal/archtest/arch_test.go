@@ -32,6 +32,7 @@ var ranks = []struct {
 	{"step", 2},
 	{"plan", 2},
 	{"artifact/gcs", 2},
+	{"internal/ambient", 2},
 	{"artifact", 3},
 	{"internal/forks", 3},
 	{"*/driver", 3},
