@@ -71,6 +71,8 @@ func (s *Store) remedy(err error) string {
 	switch {
 	case s.root != "" && errors.Is(err, ErrDenied):
 		return "; make the folder writable, or choose another path"
+	case hasExpired(err):
+		return "; its session is over: give the store a new key, secret and token, or none of them, and it uses the machine's own, which are renewed"
 	case errors.Is(err, ErrDenied):
 		return "; " + s.advice.denied
 	case errors.Is(err, ErrNoBucket):

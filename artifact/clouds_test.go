@@ -93,6 +93,12 @@ func TestAzureCredentials(t *testing.T) {
 	put(t, openStore(t, cfg), "key", "value")
 	defer clear(t, cfg)
 	account, key, endpoint := cfg.Options["account_name"], cfg.Options["account_key"], cfg.Options["endpoint"]
+	container, prefix, _ := strings.Cut(strings.TrimPrefix(cfg.URL, "az://"), "/")
+	for _, scheme := range []string{"abfs", "abfss", "wasbs"} {
+		s := openStore(t, step.Store{URL: scheme + "://" + container + "@" + account + ".dfs.core.windows.net/" + prefix,
+			Options: map[string]string{"endpoint": endpoint, "account_key": key}})
+		wantObject(t, s, "key", "value")
+	}
 	for name, options := range map[string]map[string]string{
 		"SAS token":               {"account_name": account, "endpoint": endpoint, "sas_token": sas(&cfg, time.Now().Add(time.Hour), "racwdl")},
 		"SAS token with a ?":      {"account_name": account, "endpoint": endpoint, "sas_token": "?" + sas(&cfg, time.Now().Add(time.Hour), "racwdl")},
@@ -202,17 +208,22 @@ func TestNoCloudCredentials(t *testing.T) {
 func TestCloudMistakes(t *testing.T) {
 	const key = "secret-never-shown"
 	for what, cfg := range map[string]step.Store{
-		"not the content of a key file":     {URL: "gs://b", Options: map[string]string{"service_account_key": key}},
-		`type "external_account"`:           {URL: "gs://b", Options: map[string]string{"service_account_key": `{"type": "external_account", "x": "` + key + `"}`}},
-		"looks like https":                  {URL: "gs://b", Options: map[string]string{"endpoint": "host:4443"}},
-		"unknown option":                    {URL: "gs://b", Options: map[string]string{"account_key": key}},
-		"names no bucket":                   {URL: "gs:///prefix"},
-		"account_name is missing":           {URL: "az://c", Options: map[string]string{"account_key": key}},
-		"not a storage account's key":       {URL: "az://c", Options: map[string]string{"account_name": "a", "account_key": key}},
-		"sas_token exclude each other":      {URL: "az://c", Options: map[string]string{"account_name": "a", "account_key": "a2V5", "sas_token": "x"}},
-		"the others exclude it":             {URL: "az://c", Options: map[string]string{"account_name": "a", "connection_string": key}},
-		"not one of a storage account":      {URL: "az://c", Options: map[string]string{"connection_string": key}},
-		"give the options account_key or s": {URL: "az://c", Options: map[string]string{"account_name": "a", "endpoint": "https://h/?sig=" + key}},
+		"not the content of a key file":       {URL: "gs://b", Options: map[string]string{"service_account_key": key}},
+		"have GOOGLE_APPLICATION_CREDENTIALS": {URL: "gs://b", Options: map[string]string{"service_account_key": `{"type": "external_account", "x": "` + key + `"}`}},
+		`type "gdch_service_account"`:         {URL: "gs://b", Options: map[string]string{"service_account_key": `{"type": "gdch_service_account", "x": "` + key + `"}`}},
+		"looks like https":                    {URL: "gs://b", Options: map[string]string{"endpoint": "host:4443"}},
+		"unknown option":                      {URL: "gs://b", Options: map[string]string{"account_key": key}},
+		"names no bucket":                     {URL: "gs:///prefix"},
+		"account_name is missing":             {URL: "az://c", Options: map[string]string{"account_key": key}},
+		"not a storage account's key":         {URL: "az://c", Options: map[string]string{"account_name": "a", "account_key": key}},
+		"sas_token exclude each other":        {URL: "az://c", Options: map[string]string{"account_name": "a", "account_key": "a2V5", "sas_token": "x"}},
+		"give all or none":                    {URL: "az://c", Options: map[string]string{"account_name": "a", "client_secret": key}},
+		"not the host of a storage":           {URL: "abfs://c@host/x"},
+		"must not hold a password":            {URL: "abfs://c:" + key + "@a.dfs.core.windows.net/x"},
+		"and the option account_name":         {URL: "abfs://c@a.dfs.core.windows.net/x", Options: map[string]string{"account_name": "b"}},
+		"the others exclude it":               {URL: "az://c", Options: map[string]string{"account_name": "a", "connection_string": key}},
+		"not one of a storage account":        {URL: "az://c", Options: map[string]string{"connection_string": key}},
+		"give the options account_key or s":   {URL: "az://c", Options: map[string]string{"account_name": "a", "endpoint": "https://h/?sig=" + key}},
 	} {
 		_, err := artifact.Open(t.Context(), cfg, nil)
 		if err == nil || !strings.Contains(err.Error(), what) || strings.Contains(err.Error(), key) {

@@ -144,6 +144,12 @@ func isHead(err error) bool {
 	return errors.As(err, &operation) && operation.Operation() == "HeadObject"
 }
 
+// hasExpired reports temporary keys whose time is over.
+func hasExpired(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == "ExpiredToken"
+}
+
 // isConflict reports a conditional write that lost a race which nobody has won yet.
 func isConflict(err error) bool {
 	var api smithy.APIError

@@ -32,17 +32,37 @@ func (a amazonKeys) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if err == nil || ctx.Err() != nil {
 		return keys, err
 	}
-	return keys, fmt.Errorf("%w: %w", amazonFailure(err), err)
+	if isIMDS(err) {
+		return keys, fmt.Errorf("%w: %w", ErrNone, err)
+	}
+	return keys, fmt.Errorf("%w: %w", amazonFailure(err), &amazonError{err})
 }
 
-// amazonFailure tells the services that were named from the one that just isn't there on machines elsewhere.
-func amazonFailure(err error) error {
+// amazonError says of a chain of errors its innermost, which is what helps.
+type amazonError struct{ chain error }
+
+func (e *amazonError) Error() string {
+	err := e.chain
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return err.Error()
+}
+
+func (e *amazonError) Unwrap() error { return e.chain }
+
+// isIMDS says that the last resort was tried, the service of machines at Amazon, which isn't there on others.
+func isIMDS(err error) bool {
 	var operation *smithy.OperationError
 	for e := err; errors.As(e, &operation); e = operation.Unwrap() {
 		if operation.Service() == imds.ServiceID {
-			return ErrNone
+			return true
 		}
 	}
+	return false
+}
+
+func amazonFailure(err error) error {
 	var reply interface{ HTTPStatusCode() int }
 	switch {
 	case errors.As(err, &reply) && !busy(reply.HTTPStatusCode()) && reply.HTTPStatusCode() != 0:

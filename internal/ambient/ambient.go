@@ -57,13 +57,16 @@ func reason(err error) string {
 	if errors.As(err, &amazon) {
 		return join(amazon.ErrorCode(), amazon.ErrorMessage())
 	}
+	var chain *amazonError
 	var file *fs.PathError
 	var request *url.Error
 	switch {
-	case errors.As(err, &file):
-		return file.Error()
 	case errors.As(err, &request):
 		return request.Err.Error()
+	case errors.As(err, &file):
+		return file.Error()
+	case errors.As(err, &chain):
+		return chain.Error()
 	}
 	return ""
 }

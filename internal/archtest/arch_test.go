@@ -33,6 +33,7 @@ var ranks = []struct {
 	{"plan", 2},
 	{"artifact/gcs", 2},
 	{"internal/ambient", 2},
+	{"internal/ambient/cloudtest", 2},
 	{"artifact", 3},
 	{"internal/forks", 3},
 	{"*/driver", 3},
