@@ -2,10 +2,12 @@
 package standard
 
 import (
+	"fmt"
 	"net"
 	"path/filepath"
 
 	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/image/oci"
 	"github.com/proa-ml/proa/orchestrator/local"
 	"github.com/proa-ml/proa/stack"
 )
@@ -148,8 +150,9 @@ func mysqlKeys() map[string]string {
 func ociBuilder() flavor.Flavor {
 	return flavor.Flavor{
 		Kind: stack.ImageBuilder, Name: "oci",
-		Meaning:    "builds images without a daemon, from a base, wheels and code",
-		Attributes: builderAttributes(),
+		Meaning: "builds images without a daemon, from a base, wheels and code",
+		Attributes: append(builderAttributes(), flavor.Attribute{Name: "compression", Type: flavor.Text, Default: oci.Gzip, Example: oci.Zstd,
+			Meaning: "of layers: gzip, or zstd where the registry and the nodes' runtime take it, and the base has OCI's media types", Check: compression}),
 	}
 }
 
@@ -160,6 +163,13 @@ func dockerBuilder() flavor.Flavor {
 		Attributes: append(builderAttributes(),
 			flavor.Attribute{Name: "host", Type: flavor.Text, Meaning: "the engine's address; DOCKER_HOST, or Docker's current context, if not given", Example: "unix:///var/run/docker.sock"}),
 	}
+}
+
+func compression(value string) error {
+	if value != oci.Gzip && value != oci.Zstd {
+		return fmt.Errorf("it must be %s or %s", oci.Gzip, oci.Zstd)
+	}
+	return nil
 }
 
 // builderAttributes are what every image builder has.

@@ -150,7 +150,8 @@ func (o Opener) Images(ctx context.Context, s stack.Resolved) (imagedriver.Build
 			Insecure: registry.Bool("insecure"), CA: []byte(registry["ca"]),
 			Username: registry["username"], Password: registry["password"],
 		},
-		&oci.Options{CacheDir: filepath.Join(cache, "layers"), Env: o.Environ, Now: o.Now})
+		&oci.Options{CacheDir: filepath.Join(cache, "layers"), Env: o.Environ, Now: o.Now,
+			Compression: settings["compression"]})
 	if err != nil {
 		return nil, "", err
 	}

@@ -66,7 +66,8 @@ func (j *job) members(lock []locked) []*member {
 }
 
 func (j *job) entryKey(l locked) string {
-	return sum(fmt.Sprintf("%d\n%s\n%s\n%s\n%v", layout, l.line(), pythonPlatform(j.r.Platform, j.r.Base), j.r.Python, j.bytecode))
+	return sum(fmt.Sprintf("%d\n%s\n%s\n%s\n%v\n%s", layout, l.line(), pythonPlatform(j.r.Platform, j.r.Base), j.r.Python,
+		j.bytecode, j.options.Compression))
 }
 
 // pack is one layer of packages.

@@ -165,6 +165,15 @@ func (f *base) choose(index []byte, platform string) (string, error) {
 		f.text, platform, strings.Join(have, ", "))
 }
 
+// takes checks that layers of a compression may be put on the base.
+func (f *base) takes(manifest types.MediaType, compression string) error {
+	if compression == Zstd && manifest != types.OCIManifestSchema1 {
+		return invalid(nil, "the image builder's compression is zstd, and base image %s has Docker's media types (%s), which know only "+
+			"gzip: set `proa image-builder update NAME --compression=gzip`, or choose a parent_image with OCI's media types", f.text, manifest)
+	}
+	return nil
+}
+
 // suits checks that the base is for the platform and has the Python that the requirements are resolved for. A base
 // that doesn't say which Python it has is believed.
 func (f *base) suits(config *v1.ConfigFile, platform, python string) error {

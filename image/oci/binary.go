@@ -62,7 +62,7 @@ func (b *Builder) pushBinary(ctx context.Context, dst *registry, tag, platform, 
 	if err != nil {
 		return "", fmt.Errorf("reading the program for the image: %w", err)
 	}
-	l, err := writeLayer(ctx, temp+"/binary.layer", []item{{name: "proa", source: program, size: info.Size(), exec: true}})
+	l, err := writeLayer(ctx, temp+"/binary.layer", Gzip, []item{{name: "proa", source: program, size: info.Size(), exec: true}})
 	if err != nil {
 		return "", err
 	}

@@ -119,7 +119,7 @@ func (j *job) prepare(ctx context.Context) error {
 		return err
 	})
 	g.Go(func() error {
-		code, err := j.packCode(ctx)
+		code, err := j.packCode(ctx, j.options.Compression)
 		j.code = code
 		return err
 	})

@@ -18,7 +18,7 @@ const muchCode = 50 << 20
 
 // packCode makes the layer of the user's code; nil if there is none. Nothing is compiled: starting Python for it takes
 // longer than importing a pipeline's few files without bytecode.
-func (j *job) packCode(ctx context.Context) (*layer, error) {
+func (j *job) packCode(ctx context.Context, compression string) (*layer, error) {
 	if j.r.Code == "" {
 		return nil, nil
 	}
@@ -27,7 +27,7 @@ func (j *job) packCode(ctx context.Context) (*layer, error) {
 		return nil, err
 	}
 	j.tellOfSize(items)
-	l, err := writeLayer(ctx, j.path("code.layer"), items)
+	l, err := writeLayer(ctx, j.path("code.layer"), compression, items)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (b *Builder) Pack(ctx context.Context, r driver.Request, p driver.Progress)
 	}
 	defer remove()
 	j := &job{Builder: b, r: r, p: &progress{p: p}, temp: temp}
-	code, err := j.packCode(ctx)
+	code, err := j.packCode(ctx, Gzip)
 	if err != nil {
 		return driver.Archive{}, b.full(err)
 	}

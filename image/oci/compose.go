@@ -85,7 +85,7 @@ type named struct {
 
 func stack(m *v1.Manifest, c *v1.ConfigFile, kind types.MediaType, layers []named) {
 	for _, l := range layers {
-		m.Layers = append(m.Layers, v1.Descriptor{MediaType: layerType(kind), Size: l.Size, Digest: l.Digest})
+		m.Layers = append(m.Layers, v1.Descriptor{MediaType: cmp.Or(l.MediaType, layerType(kind)), Size: l.Size, Digest: l.Digest})
 		c.RootFS.DiffIDs = append(c.RootFS.DiffIDs, l.DiffID)
 		c.History = append(c.History, v1.History{CreatedBy: historyPrefix + l.what, Comment: l.contents})
 	}

@@ -133,6 +133,9 @@ func (j *job) buildEnvironment(ctx context.Context) (picture, error) {
 	if err := j.base.suits(config, j.r.Platform, j.r.Python); err != nil {
 		return picture{}, err
 	}
+	if err := j.base.takes(d.kind, j.options.Compression); err != nil {
+		return picture{}, err
+	}
 	var under v1.Manifest
 	if err := json.Unmarshal(d.raw, &under); err != nil {
 		return picture{}, invalid(err, "base image %s has an unreadable manifest", j.r.Base)

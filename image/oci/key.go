@@ -24,7 +24,9 @@ func (j *job) buildKey() string {
 		Environment  map[string]string
 		User         string
 		Files        string
-	}{layout, j.base.digest, j.r.Platform, j.r.Python, j.bytecode, j.wanted.key(), j.r.Environment, j.r.User, j.parts.digest})
+		Compression  string
+	}{layout, j.base.digest, j.r.Platform, j.r.Python, j.bytecode, j.wanted.key(), j.r.Environment, j.r.User, j.parts.digest,
+		j.options.Compression})
 	if err != nil {
 		return "" // strings and maps of strings always marshal
 	}

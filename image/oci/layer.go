@@ -18,17 +18,26 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 )
 
-// compression is the gzip level. Measured on 254 MB of numpy, scipy and scikit-learn: level 1 takes 1.3 s for 86 MB,
+// Compressions of layers. Gzip is what every runtime takes; zstd makes layers a little smaller, and nodes unpack them
+// faster, where registry, runtime and the base's media types take it.
+const (
+	Gzip = "gzip"
+	Zstd = "zstd"
+)
+
+// level is the gzip level. Measured on 254 MB of numpy, scipy and scikit-learn: level 1 takes 1.3 s for 86 MB,
 // 5 takes 2.1 s for 75 MB, 9 is no smaller worth the time. A layer is pulled more often than it is made.
-const compression = 5
+const level = 5
 
 // layer is one layer: what a manifest and a config say of it, and the file that holds it, if it is here.
 type layer struct {
-	Digest    v1.Hash         `json:"digest"`
-	DiffID    v1.Hash         `json:"diffID"`
-	Size      int64           `json:"size"`
+	Digest v1.Hash `json:"digest"`
+	DiffID v1.Hash `json:"diffID"`
+	Size   int64   `json:"size"`
+	// MediaType is set if the layer isn't compressed with gzip.
 	MediaType types.MediaType `json:"mediaType,omitempty"`
 
 	path string
@@ -48,12 +57,12 @@ type item struct {
 
 // writeLayer makes a layer file of the items at path. Equal items make equal bytes: they are sorted, and owner, times
 // and modes are fixed.
-func writeLayer(ctx context.Context, file string, items []item) (layer, error) {
+func writeLayer(ctx context.Context, file, compression string, items []item) (layer, error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return layer{}, fmt.Errorf("writing a layer: %w", err)
 	}
-	l, err := encode(ctx, f, withParents(items))
+	l, err := encode(ctx, f, compression, withParents(items))
 	if cerr := f.Close(); err == nil && cerr != nil {
 		err = fmt.Errorf("writing a layer: %w", cerr)
 	}
@@ -65,10 +74,18 @@ func writeLayer(ctx context.Context, file string, items []item) (layer, error) {
 	return l, nil
 }
 
-func encode(ctx context.Context, f io.Writer, items []item) (layer, error) {
+// compressor writes compressed, and equal bytes for equal input.
+func compressor(w io.Writer, compression string) (io.WriteCloser, error) {
+	if compression == Zstd {
+		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault))
+	}
+	return gzip.NewWriterLevel(w, level)
+}
+
+func encode(ctx context.Context, f io.Writer, compression string, items []item) (layer, error) {
 	outer := &counter{sum: sha256.New()}
 	buffered := bufio.NewWriterSize(f, 1<<16)
-	packed, err := gzip.NewWriterLevel(io.MultiWriter(buffered, outer), compression)
+	packed, err := compressor(io.MultiWriter(buffered, outer), compression)
 	if err != nil {
 		return layer{}, err
 	}
@@ -87,7 +104,11 @@ func encode(ctx context.Context, f io.Writer, items []item) (layer, error) {
 			return layer{}, fmt.Errorf("writing a layer: %w", err)
 		}
 	}
-	return layer{Digest: hashOf(outer.sum), DiffID: hashOf(inner), Size: outer.n}, nil
+	l := layer{Digest: hashOf(outer.sum), DiffID: hashOf(inner), Size: outer.n}
+	if compression == Zstd {
+		l.MediaType = types.OCILayerZStd
+	}
+	return l, nil
 }
 
 func add(archive *tar.Writer, it *item) error {

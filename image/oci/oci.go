@@ -61,6 +61,8 @@ type Options struct {
 	Backoff time.Duration
 	// LargeWheel is the installed size from which a package has a layer of its own; 0 means 1 MB.
 	LargeWheel int64
+	// Compression is that of layers; empty means Gzip.
+	Compression string
 }
 
 // Builder builds images. It is safe for concurrent use.
@@ -113,6 +115,9 @@ func setDefaults(o *Options) {
 	}
 	if o.LargeWheel == 0 {
 		o.LargeWheel = 1 << 20
+	}
+	if o.Compression == "" {
+		o.Compression = Gzip
 	}
 }
 

@@ -174,7 +174,7 @@ func copyFile(target, source string) error {
 
 // newLayer writes a layer and moves it into the cache.
 func (j *job) newLayer(ctx context.Context, name string, items []item) (layer, error) {
-	l, err := writeLayer(ctx, j.path(name+".layer"), items)
+	l, err := writeLayer(ctx, j.path(name+".layer"), j.options.Compression, items)
 	if err != nil {
 		return layer{}, err
 	}
