@@ -82,12 +82,20 @@ type Remote interface {
 	// Follow passes on the coordinator's output from its beginning, until the coordinator has ended, ctx has, or line
 	// returns an error; io.EOF ends it without one. waiting is told why nothing comes.
 	Follow(ctx context.Context, run string, line func([]byte) error, waiting func(string)) error
-	// Permissions is the YAML of what runs need there, for somebody who may create it.
-	Permissions() string
+	// Permissions is the YAML of what runs, and those who start them, need there, for somebody who may create it.
+	Permissions(p Permissions) (string, error)
 	// Finish removes what a run that has ended leaves behind.
 	Finish(ctx context.Context, run string) error
 	// Sweep removes all that a run has there, also if it still runs.
 	Sweep(ctx context.Context, run string) error
+}
+
+// Permissions says who is to be permitted what.
+type Permissions struct {
+	// For names the ends: runs, schedules, secrets, database.
+	For []string
+	// Users, Groups and ServiceAccounts are those that are to be permitted it, the latter as NAMESPACE:NAME.
+	Users, Groups, ServiceAccounts []string
 }
 
 // Submission is a run to start elsewhere.

@@ -233,8 +233,6 @@ func (c cluster) Follow(ctx context.Context, run string, line func([]byte) error
 // sweepGrace is what running pods get to end.
 const sweepGrace = 10 * time.Second
 
-func (c cluster) Permissions() string { return kubernetes.Permissions(c.Namespace()) }
-
 func (c cluster) Sweep(ctx context.Context, run string) error {
 	return c.Client.Sweep(ctx, run, sweepGrace)
 }

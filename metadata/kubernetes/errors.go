@@ -26,7 +26,7 @@ func (s *Server) explain(ctx context.Context, doing string, err error) error {
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
 		return stack.Mistake("make room in the namespace's quota, or choose another namespace with --kubernetes_namespace", "%s: %v", doing, err)
 	case apierrors.IsForbidden(err):
-		return stack.Mistake("have an administrator do it, or permit it: get, create, patch and delete of secrets, services, persistentvolumeclaims and deployments (apps), get and list of pods, create of pods/portforward",
+		return stack.Mistake("have an administrator do it, or permit it: `proa orchestrator permissions --for=database` prints the role",
 			"%s: not permitted in namespace %q of context %q: %v", doing, s.cfg.Namespace, s.cfg.Context, err)
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsNotFound(err), apierrors.IsAlreadyExists(err):
 		return fmt.Errorf("%s: %w", doing, err)

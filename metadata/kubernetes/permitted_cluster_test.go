@@ -18,14 +18,14 @@ import (
 func testNotPermitted(t *testing.T, s *Server) {
 	nobody := asUser(t, s, "nobody", nil)
 	_, err := nobody.Open(limited(t))
-	mistake(t, err, "not permitted in namespace", "get, create, patch and delete of secrets")
-	mistake(t, nobody.Up(limited(t), ignore), "not permitted in namespace", "persistentvolumeclaims")
-	mistake(t, nobody.Down(limited(t), ignore), "not permitted in namespace", "deployments")
+	mistake(t, err, "not permitted in namespace", "proa orchestrator permissions --for=database")
+	mistake(t, nobody.Up(limited(t), ignore), "not permitted in namespace", "--for=database")
+	mistake(t, nobody.Down(limited(t), ignore), "not permitted in namespace", "cannot get resource \"deployments\"")
 	reader := asUser(t, s, "reader", []rbacv1.PolicyRule{
 		{APIGroups: []string{"", "apps"}, Resources: []string{"secrets", "deployments", "pods"}, Verbs: []string{"get", "list"}},
 	})
 	_, err = reader.Open(limited(t))
-	mistake(t, err, "forwarding a connection to pod", "create of pods/portforward")
+	mistake(t, err, "forwarding a connection to pod", "pods/portforward")
 }
 
 // asUser returns the server as a user sees it who may do what the rules allow in its namespace.

@@ -18,42 +18,30 @@ import (
 // access is one thing that the user has to be allowed to do in the namespace.
 type access struct{ verb, group, resource, subresource string }
 
-func (a access) String() string {
+func accessOf(verb, group, path string) access {
+	resource, subresource, _ := strings.Cut(path, "/")
+	return access{verb, group, resource, subresource}
+}
+
+func (a access) String() string { return a.verb + " " + a.path() }
+
+func (a access) path() string {
 	if a.subresource != "" {
-		return a.verb + " " + a.resource + "/" + a.subresource
+		return a.resource + "/" + a.subresource
 	}
-	return a.verb + " " + a.resource
+	return a.resource
 }
 
-// submitAccess is the least that a run needs.
-func submitAccess() access { return access{verb: "create", group: "batch", resource: "jobs"} }
+// Check reaches the cluster, and asks it whether the user may do there all that the client does in the course of a run.
+func (c *Client) Check(ctx context.Context) error { return c.check(ctx, accesses(RunRules())) }
 
-// clientAccess is all that a client does in the course of a run: submit, follow, cancel, sweep.
-func clientAccess() []access {
-	all := []access{submitAccess()}
-	for _, verb := range []string{"get", "list", "watch", "delete"} {
-		all = append(all, access{verb: verb, group: "batch", resource: "jobs"})
-	}
-	for _, verb := range []string{"get", "list", "watch", "create", "delete"} {
-		all = append(all, access{verb: verb, resource: "pods"})
-	}
-	all = append(all, access{verb: "get", resource: "pods", subresource: "log"})
-	for _, verb := range []string{"get", "create", "delete"} {
-		all = append(all, access{verb: verb, resource: "secrets"})
-	}
-	return all
-}
-
-// Check reaches the cluster, and asks it whether the user may run there.
-func (c *Client) Check(ctx context.Context) error { return c.check(ctx, []access{submitAccess()}) }
-
-// CheckAll is Check for everything that runs need: all that the client does, and the right to make what the namespace lacks.
+// CheckAll is Check that also asks for the right to make what the namespace lacks.
 func (c *Client) CheckAll(ctx context.Context) error {
 	lacking, err := c.lacking(ctx)
 	if err != nil {
 		return err
 	}
-	return c.check(ctx, append(clientAccess(), lacking...))
+	return c.check(ctx, append(accesses(RunRules()), lacking...))
 }
 
 func (c *Client) check(ctx context.Context, needed []access) error {
@@ -63,6 +51,7 @@ func (c *Client) check(ctx context.Context, needed []access) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout/3)
 	defer cancel()
 	refused := make([]string, len(needed))
+	needed, err := c.unsure(ctx, needed)
 	group, ctx := errgroup.WithContext(ctx)
 	for i, a := range needed {
 		group.Go(func() error {
@@ -73,7 +62,7 @@ func (c *Client) check(ctx context.Context, needed []access) error {
 			return err
 		})
 	}
-	err := group.Wait()
+	err = errors.Join(err, group.Wait())
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("no answer in time: %w", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/proa-ml/proa/artifact"
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/orchestrator/drivertest"
@@ -28,11 +30,13 @@ func launcherImage(t *testing.T) string {
 	return ref
 }
 
-// The real launcher in a pod: it reads its invocation from the bucket, runs, and tells; then the next.
+// The real launcher in a pod: it reads its invocation from the bucket, runs, and tells; then the next. The coordinator has
+// the rights of its service account, needs no others, and needs all of them.
 func TestClusterLauncher(t *testing.T) {
 	t.Parallel()
 	w := onCluster(t)
 	w.image = launcherImage(t)
+	used := w.asAccount(t, serviceAccount)
 	run := "run-" + random(t, 8)
 	o := w.open(t, run, true)
 	h := watching(t, o, run)
@@ -61,6 +65,10 @@ func TestClusterLauncher(t *testing.T) {
 		if err := o.Remove(t.Context(), name, false); err != nil {
 			t.Fatal(err)
 		}
+	}
+	eventually(t, "the idle pod is deleted", func() bool { return len(w.pods(t)) == 0 })
+	if diff := cmp.Diff(accessTexts(buildRole("").Rules), used()); diff != "" {
+		t.Errorf("a coordinator's role and what it has asked of the cluster differ (-role +asked):\n%s", diff)
 	}
 }
 

@@ -34,9 +34,7 @@ func buildRole(namespace string) *rbacv1.Role {
 		TypeMeta:   metav1.TypeMeta{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "Role"},
 		ObjectMeta: shared(namespace),
 		Rules: []rbacv1.PolicyRule{
-			{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"create", "get", "list", "watch", "patch", "delete"}},
-			{APIGroups: []string{""}, Resources: []string{"pods/log"}, Verbs: []string{"get"}},
-			{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: []string{"get"}},
+			{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"create", "list", "watch", "patch", "delete"}},
 		},
 	}
 }
@@ -57,19 +55,21 @@ func shared(namespace string) metav1.ObjectMeta {
 }
 
 const permissionsHead = `# What proa needs once in its namespace. It makes this itself where it may; otherwise an administrator applies it with
-# "kubectl apply -f -". Whoever runs pipelines needs, in this namespace: create, get, list, watch, patch and delete of jobs
-# (batch) and pods, get of pods/log, and create, get and delete of secrets; for schedules also create, get, list, update and
-# delete of cronjobs (batch), and update of secrets.
+# "kubectl apply -f -".
 `
 
 // Permissions returns, as YAML, what a namespace needs for runs: itself, a service account, and the role that binds it.
 func Permissions(namespace string) string {
 	namespace = namespaceOr(namespace)
+	return encodeAll(permissionsHead,
+		buildNamespace(namespace), buildServiceAccount(namespace), buildRole(namespace), buildRoleBinding(namespace))
+}
+
+// encodeAll returns objects as documents of one YAML file.
+func encodeAll(head string, objects ...any) string {
 	var out strings.Builder
-	out.WriteString(permissionsHead)
-	for _, object := range []any{
-		buildNamespace(namespace), buildServiceAccount(namespace), buildRole(namespace), buildRoleBinding(namespace),
-	} {
+	out.WriteString(head)
+	for _, object := range objects {
 		data, err := yaml.Marshal(object)
 		if err != nil {
 			panic("kubernetes: an object of our own can't be encoded: " + err.Error())

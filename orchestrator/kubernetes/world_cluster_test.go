@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 
 	"github.com/proa-ml/proa/internal/testbed"
 	"github.com/proa-ml/proa/orchestrator/driver"
@@ -30,6 +31,8 @@ type world struct {
 	client *Client
 	api    kubernetes.Interface
 	image  string
+	// coordinator is how coordinators reach the cluster.
+	coordinator *rest.Config
 
 	mu sync.Mutex
 	// ports are those that the runs' channels were served on: a coordinator that is started again keeps its address.
@@ -51,7 +54,7 @@ func onCluster(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{client: client, api: client.client, image: testImage(t), ports: map[string]string{}}
+	w := &world{client: client, api: client.client, image: testImage(t), coordinator: client.rest, ports: map[string]string{}}
 	if err := client.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +108,7 @@ func (w *world) open(t *testing.T, run string, reachable bool) *Orchestrator {
 	o, err := Open(t.Context(), Config{
 		Namespace: w.client.namespace, Run: run, Secret: secret.Name, Coordinator: net.JoinHostPort(host, port),
 		Certificate: secret.Data[keyCertificate], PrivateKey: secret.Data[keyPrivate], Key: given.Key,
-	}, &Options{Rest: w.client.rest, Listener: listener})
+	}, &Options{Rest: w.coordinator, Listener: listener})
 	if err != nil {
 		t.Fatal(err)
 	}

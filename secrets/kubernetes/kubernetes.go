@@ -172,7 +172,7 @@ func (s *Store) explain(doing string, err error) error {
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("%s: the cluster does not accept the credentials (log in again, or choose another context): %w", doing, err)
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("%s: not permitted (what is needed are get, list, create, update and delete of secrets there): %w", doing, err)
+		return fmt.Errorf("%s: not permitted (`proa orchestrator permissions --for=secrets` prints the role that permits it): %w", doing, err)
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("%s: the namespace does not exist (`kubectl create namespace %s` makes it): %w", doing, s.Namespace, err)
 	}

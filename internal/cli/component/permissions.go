@@ -3,6 +3,7 @@ package component
 import (
 	"fmt"
 
+	"github.com/proa-ml/proa/flavor"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/stack"
 	"github.com/spf13/cobra"
@@ -10,27 +11,46 @@ import (
 
 // permissionsCommand makes `proa orchestrator permissions`.
 func (n noun) permissionsCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "permissions [NAME]",
-		Short:   "Print what the orchestrator needs in its cluster, for an administrator to apply",
-		Example: "  proa orchestrator permissions | kubectl apply -f -",
-		Args:    kit.Args(0, 1), ValidArgsFunction: kit.Complete(n.names),
+	var p flavor.Permissions
+	cmd := &cobra.Command{
+		Use:   "permissions [NAME]",
+		Short: "Print what the orchestrator and its users need in its cluster, for an administrator to apply",
+		Long: "Print what the orchestrator and its users need in its cluster, for an administrator to apply: the namespace, the coordinator's " +
+			"service account and role, and a role for users to each end, bound to those who are named.",
+		Example: "  proa orchestrator permissions | kubectl apply -f -\n" +
+			"  proa orchestrator permissions --user=ada --for=runs,schedules,secrets,database",
+		Args: kit.Args(0, 1), ValidArgsFunction: kit.Complete(n.names),
 		RunE: func(_ *cobra.Command, args []string) error {
-			_, _, c, err := n.load(args)
+			remote, err := n.remote(args)
 			if err != nil {
 				return err
 			}
-			place := n.Catalogue.Place(stack.Resolved{Components: map[stack.Kind]stack.Component{n.kind: c}})
-			if !n.Catalogue.Remote(place) {
-				return stack.Mistake(fmt.Sprintf("name another one; `proa %s list` shows them", n.kind),
-					"the %s %q runs on this machine and needs no permissions", n.kind.Words(), c.Name)
-			}
-			remote, err := n.Opener.Remote(place)
+			text, err := remote.Permissions(p)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(n.Out, remote.Permissions())
+			_, err = fmt.Fprint(n.Out, text)
 			return err
 		},
 	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&p.For, "for", []string{"runs", "schedules"}, "what users are to be permitted: runs, schedules, secrets (the secrets manager kubernetes), database (the metadata store kubernetes)")
+	flags.StringSliceVar(&p.Users, "user", nil, "the name of a user, as the cluster knows it, who is to be permitted it")
+	flags.StringSliceVar(&p.Groups, "group", nil, "the name of a group that is to be permitted it")
+	flags.StringSliceVar(&p.ServiceAccounts, "service-account", nil, "a service account that is to be permitted it, as NAMESPACE:NAME")
+	return cmd
+}
+
+// remote opens the orchestrator that is named, or the active stack's, which has to be one that runs elsewhere.
+func (n noun) remote(args []string) (flavor.Remote, error) {
+	_, _, c, err := n.load(args)
+	if err != nil {
+		return nil, err
+	}
+	place := n.Catalogue.Place(stack.Resolved{Components: map[stack.Kind]stack.Component{n.kind: c}})
+	if !n.Catalogue.Remote(place) {
+		return nil, stack.Mistake(fmt.Sprintf("name another one; `proa %s list` shows them", n.kind),
+			"the %s %q runs on this machine and needs no permissions", n.kind.Words(), c.Name)
+	}
+	return n.Opener.Remote(place)
 }
