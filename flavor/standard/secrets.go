@@ -2,11 +2,11 @@ package standard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 
 	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/internal/keyring"
 	"github.com/proa-ml/proa/internal/kubeconfig"
 	"github.com/proa-ml/proa/secrets"
 	"github.com/proa-ml/proa/secrets/driver"
@@ -21,18 +21,10 @@ func localSecrets() flavor.Flavor {
 		Meaning: "a file of this machine's user; runs elsewhere are given what they need of it",
 		Attributes: []flavor.Attribute{
 			{Name: "path", Type: flavor.Text, Meaning: "the absolute path of the file, made if it is missing; secrets.json in proa's data folder if not given", Example: "/home/you/team-secrets.json", Check: absolute},
-			{Name: "encryption", Type: flavor.Text, Check: encryption, Example: "passphrase",
-				Meaning: "none, or passphrase: the file is encrypted with the passphrase in " + local.PassphraseEnv + ", or asked for on a terminal; if not given, a new file is encrypted where that variable is set, and others stay as they are"},
+			{Name: "encryption", Type: flavor.Text, Check: oneOf(string(local.None), string(local.Passphrase), string(local.Keyring)), Example: "keyring",
+				Meaning: "none; passphrase: the file is encrypted with the passphrase in " + local.PassphraseEnv + ", or asked for on a terminal; keyring: with a key that the keyring of this machine's user keeps (Secret Service, Keychain or Credential Manager). If not given, a new file is encrypted where that variable is set, and others stay as they are"},
 		},
 	}
-}
-
-func encryption(value string) error {
-	switch local.Encryption(value) {
-	case local.None, local.Passphrase:
-		return nil
-	}
-	return errors.New("it must be none or passphrase")
 }
 
 func kubernetesSecrets(contexts Contexts) flavor.Flavor {
@@ -91,7 +83,7 @@ func (o Opener) localSecrets(settings flavor.Settings) (driver.Store, error) {
 		}
 		path = filepath.Join(o.DataDir, "secrets.json")
 	}
-	opts := local.Options{Rand: o.Rand, Ask: o.Ask}
+	opts := local.Options{Rand: o.Rand, Ask: o.Ask, Keys: keyring.Keyring{Env: o.Env}}
 	if passphrase := o.Env(local.PassphraseEnv); passphrase != "" {
 		opts.Passphrase = &passphrase
 	}

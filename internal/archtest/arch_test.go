@@ -26,6 +26,7 @@ var ranks = []struct {
 	{"stack", 1},
 	{"internal/proc", 1},
 	{"internal/kubeconfig", 1},
+	{"internal/keyring", 1},
 	{"integration", 1},
 	{"examples", 1},
 	{".", 2},

@@ -1,5 +1,5 @@
 // Package local keeps secrets in one file of this machine's user. The file can be encrypted with a key made from a
-// passphrase; without that, its mode is what protects it.
+// passphrase, or with one in the user's keyring; without that, its mode is what protects it.
 package local
 
 import (
@@ -26,6 +26,7 @@ const (
 	Kept       Encryption = ""
 	None       Encryption = "none"
 	Passphrase Encryption = "passphrase"
+	Keyring    Encryption = "keyring"
 )
 
 // Config says where the secrets are.
@@ -43,6 +44,15 @@ type Options struct {
 	Passphrase *string
 	// Ask asks the user for the passphrase, twice if it is a new one; nil means that nobody can be asked.
 	Ask func(ctx context.Context, anew bool) (string, error)
+	// Keys is the user's keyring.
+	Keys Keys
+}
+
+// Keys keeps keys by name.
+type Keys interface {
+	// Get returns a key. Its error wraps keyring.ErrNotFound if there is none of that name.
+	Get(ctx context.Context, name string) ([]byte, error)
+	Set(ctx context.Context, name string, key []byte) error
 }
 
 // Store keeps secrets in a file.

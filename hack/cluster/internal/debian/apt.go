@@ -37,6 +37,8 @@ func Programs() []Program {
 		{"node", "nodejs"},
 		{"npm", "npm"},
 		{"dockerd", "docker.io"},
+		{"dbus-daemon", "dbus-daemon"},
+		{"gnome-keyring-daemon", "gnome-keyring"}, // no part of the cluster: tests start one of their own
 	}
 }
 
