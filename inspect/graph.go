@@ -83,8 +83,8 @@ func (g Graph) Text() string {
 		for _, need := range n.Needs {
 			depth[n.Name] = max(depth[n.Name], depth[need]+1)
 		}
-		name := strings.Repeat("  ", depth[n.Name]) + Mark(n.Status) + " " + n.Name
-		rows = append(rows, [2]string{name, strings.Join(n.Needs, ", ")})
+		name := strings.Repeat("  ", depth[n.Name]) + Mark(n.Status) + " " + Label(n.Name)
+		rows = append(rows, [2]string{name, Label(strings.Join(n.Needs, ", "))})
 		widest = max(widest, len([]rune(name)))
 	}
 	var b strings.Builder

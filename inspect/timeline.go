@@ -15,13 +15,13 @@ func (g Graph) Timeline(width int, now time.Time) string {
 	}
 	names := 0
 	for _, n := range g.Nodes {
-		names = max(names, len([]rune(n.Name)))
+		names = max(names, len([]rune(Label(n.Name))))
 	}
 	const took = 8 // the width of a duration
 	bar := max(width-names-took-4, 10)
 	var b strings.Builder
 	for _, n := range g.Nodes {
-		line := Mark(n.Status) + " " + n.Name + strings.Repeat(" ", names-len([]rune(n.Name))+1)
+		line := Mark(n.Status) + " " + Label(n.Name) + strings.Repeat(" ", names-len([]rune(Label(n.Name)))+1)
 		if !n.Started.IsZero() {
 			stop := n.Ended
 			if stop.IsZero() {

@@ -86,7 +86,7 @@ func runSpec(ctx context.Context, k *kit.Kit, specFile, resultFile string, rebui
 func (l *launch) drive(ctx context.Context, resultFile string, prepare func(context.Context) error) error {
 	l.interrupt = watchInterrupts(ctx, l.TakeInterrupts())
 	defer l.interrupt.stop()
-	l.view.Say(fmt.Sprintf("Using stack '%s' to run pipeline '%s'", l.stack.Name, l.pipeline.Name))
+	l.view.Say(fmt.Sprintf("Using stack '%s' to run pipeline '%s'", l.stack.Name, inspect.Label(l.pipeline.Name)))
 	err := l.execute(l.interrupt.last, prepare)
 	if l.run.ID == "" || l.metadata == nil {
 		return l.explain(err)

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/proa-ml/proa/inspect"
 	"github.com/proa-ml/proa/internal/cli/text"
 	"github.com/proa-ml/proa/run"
 )
@@ -52,20 +53,20 @@ func (v *View) line(n *node) string {
 	took := Duration(n.took(v.opts.Now()))
 	switch n.status {
 	case run.StepPending:
-		return fmt.Sprintf("step %s is pending: %s", n.name, n.reason)
+		return fmt.Sprintf("step %s is pending: %s", n.label, n.reason)
 	case run.StepRunning:
 		if n.attempt > 1 {
-			return fmt.Sprintf("step %s started (attempt %d)", n.name, n.attempt)
+			return fmt.Sprintf("step %s started (attempt %d)", n.label, n.attempt)
 		}
-		return fmt.Sprintf("step %s started", n.name)
+		return fmt.Sprintf("step %s started", n.label)
 	case run.StepFromCache:
-		return fmt.Sprintf("step %s is cached (run %s)", n.name, n.from)
+		return fmt.Sprintf("step %s is cached (run %s)", n.label, n.from)
 	case run.StepSucceeded:
-		return fmt.Sprintf("step %s finished in %s", n.name, took)
+		return fmt.Sprintf("step %s finished in %s", n.label, took)
 	case run.StepIsSkipped:
-		return fmt.Sprintf("step %s is skipped because step %s failed", n.name, n.because)
+		return fmt.Sprintf("step %s is skipped because step %s failed", n.label, inspect.Label(n.because))
 	case run.StepIsCancelled:
-		return fmt.Sprintf("step %s is cancelled", n.name)
+		return fmt.Sprintf("step %s is cancelled", n.label)
 	case run.StepFailed:
 		return v.failure(n)
 	case run.StepWaiting:
@@ -86,14 +87,14 @@ func (v *View) retrying(n *node) string {
 	if n.failure != nil {
 		message = fmt.Sprintf("%s: %s", n.failure.Kind, n.failure.Message)
 	}
-	return v.paint(yellow, fmt.Sprintf("step %s is tried again%s (%s)", n.name, wait, message))
+	return v.paint(yellow, fmt.Sprintf("step %s is tried again%s (%s)", n.label, wait, message))
 }
 
 // failure explains a failed step: kind, message, traceback, and where its log is.
 func (v *View) failure(n *node) string {
 	var b strings.Builder
 	took := Duration(n.took(v.opts.Now()))
-	b.WriteString(v.paint(red, fmt.Sprintf("step %s failed after %s", n.name, took)))
+	b.WriteString(v.paint(red, fmt.Sprintf("step %s failed after %s", n.label, took)))
 	if f := n.failure; f != nil {
 		message := f.Message
 		if f.Type != "" && !strings.HasPrefix(message, f.Type) {
@@ -149,12 +150,12 @@ func (v *View) tree(columns, rows int) []string {
 	}
 	name := 0
 	for _, n := range nodes {
-		name = max(name, 2*min(n.depth, 8)+utf8.RuneCountInString(n.name))
+		name = max(name, 2*min(n.depth, 8)+utf8.RuneCountInString(n.label))
 	}
 	var lines []string
 	for _, n := range nodes {
 		mark, color := v.mark(n)
-		label := strings.Repeat("  ", min(n.depth, 8)) + n.name
+		label := strings.Repeat("  ", min(n.depth, 8)) + n.label
 		lines = append(lines, v.clip(columns, mark, color, fmt.Sprintf("%-*s  %s", min(name, columns/2), label, v.state(n))))
 	}
 	if hidden > 0 {

@@ -2,6 +2,7 @@ package progress
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"unicode"
 )
@@ -16,8 +17,9 @@ type logLines struct {
 	partial []byte
 }
 
-// add takes the bytes of the log from offset on and returns the lines that are complete now.
-func (l *logLines) add(offset int64, data []byte) []string {
+// add takes the bytes of the log from offset on and returns the lines that are complete now. Should bytes before them have
+// been left out, which is what happens to a step that writes faster than it can be followed, a line says so.
+func (l *logLines) add(offset int64, data []byte) (lines []string) {
 	if seen := l.next - offset; seen > 0 {
 		if seen >= int64(len(data)) {
 			return nil
@@ -25,9 +27,11 @@ func (l *logLines) add(offset int64, data []byte) []string {
 		data = data[seen:]
 		offset = l.next
 	}
+	if missing := offset - l.next; missing > 0 {
+		lines = append(l.rest(), fmt.Sprintf("[%d bytes came too fast to be shown; `proa runs logs` has all of it]", missing))
+	}
 	l.next = offset + int64(len(data))
 	l.partial = append(l.partial, data...)
-	var lines []string
 	for {
 		end := bytes.IndexByte(l.partial, '\n')
 		if end < 0 && len(l.partial) < longestLine {

@@ -3,6 +3,7 @@ package progress
 import (
 	"time"
 
+	"github.com/proa-ml/proa/inspect"
 	"github.com/proa-ml/proa/plan"
 	"github.com/proa-ml/proa/run"
 	"github.com/proa-ml/proa/step"
@@ -10,7 +11,9 @@ import (
 
 // node is what the view knows of a step.
 type node struct {
-	name   string
+	name string
+	// label is the name as it is shown.
+	label  string
 	depth  int
 	status run.StepStatus
 	reason string
@@ -39,7 +42,7 @@ type model struct {
 func newModel(p *plan.Plan) *model {
 	m := &model{byName: map[string]*node{}, status: run.Pending}
 	for _, s := range p.Steps {
-		n := &node{name: s.Name, status: run.StepWaiting}
+		n := &node{name: s.Name, label: inspect.Label(s.Name), status: run.StepWaiting}
 		for _, need := range s.Needs {
 			if before := m.byName[need]; before != nil {
 				n.depth = max(n.depth, before.depth+1)

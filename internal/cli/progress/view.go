@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/proa-ml/proa/inspect"
 	"github.com/proa-ml/proa/plan"
 	"github.com/proa-ml/proa/run"
 )
@@ -242,6 +243,6 @@ func (v *View) flush(step string) {
 }
 
 func (v *View) prefixed(step string, lines []string) string {
-	prefix := v.paint(v.colorOf(step), step) + v.paint(dim, " | ")
+	prefix := v.paint(v.colorOf(step), inspect.Label(step)) + v.paint(dim, " | ")
 	return prefix + strings.Join(lines, "\n"+prefix)
 }

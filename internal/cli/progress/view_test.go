@@ -179,3 +179,34 @@ func TestLongLinesAreBroken(t *testing.T) {
 		t.Errorf("a line without end is kept in memory: %d lines", got)
 	}
 }
+
+// A step that writes faster than it can be followed has its log shown with gaps, and each gap is told.
+func TestWhatIsLeftOutOfALogIsTold(t *testing.T) {
+	l := &logLines{}
+	got := append(l.add(0, []byte("one\ntw")), l.add(1000, []byte("ail\nlast\n"))...)
+	want := []string{"one", "tw", "[994 bytes came too fast to be shown; `proa runs logs` has all of it]", "ail", "last"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A name with line breaks and control characters takes one line wherever it is shown.
+func TestNamesWithLineBreaksTakeOneLine(t *testing.T) {
+	const odd = "train\nthe \x1b[2Jmodel 🚀"
+	var out strings.Builder
+	v := New(&out, Options{Now: func() time.Time { return start }})
+	v.Begin("run-1", &plan.Plan{Steps: []plan.Step{{Name: odd}}})
+	for i, e := range []run.Event{run.AttemptPlanned{Step: odd, Number: 1}, run.AttemptRunning{Step: odd, Number: 1}} {
+		v.Event(run.Recorded{Seq: int64(i + 1), Time: start, Event: e})
+	}
+	v.Log(odd, 1, 0, []byte("hello\n"))
+	v.Summary(start)
+	for _, line := range []string{"step train the  [2Jmodel 🚀 started\n", "train the  [2Jmodel 🚀 | hello\n", "train the  [2Jmodel 🚀  running"} {
+		if !strings.Contains(out.String(), line) {
+			t.Errorf("no line %q in:\n%s", line, out.String())
+		}
+	}
+	if strings.ContainsRune(out.String(), '\x1b') {
+		t.Errorf("a control character is printed: %q", out.String())
+	}
+}

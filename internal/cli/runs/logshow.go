@@ -137,7 +137,7 @@ func (s *logShow) attempt(ctx context.Context, st inspect.Step, attempt inspect.
 	if c == nil {
 		c = &cursor{attempt: attempt, lines: &lineWriter{to: s.Out, show: s}}
 		if s.only == "" {
-			c.lines.prefix = st.Name + " | "
+			c.lines.prefix = inspect.Label(st.Name) + " | "
 		}
 		s.cursors[st.Name] = c
 	}

@@ -93,7 +93,7 @@ func (n noun) showCommand() *cobra.Command {
 				return kit.NoRun(err, args[0], stores.Stack.Name)
 			}
 			if format.ForPeople() {
-				n.Statusf("Run %s of pipeline %s on stack %s: %s %s", r.Name, r.Pipeline, r.Stack, r.Status, n.took(r.Started, r.Ended))
+				n.Statusf("Run %s of pipeline %s on stack %s: %s %s", r.Name, inspect.Label(r.Pipeline), r.Stack, r.Status, n.took(r.Started, r.Ended))
 			}
 			return output.Print(n.Streams, format, r, n.steps(r))
 		},
