@@ -71,12 +71,13 @@ func TestExplainError(t *testing.T) {
 		"late":       {context.DeadlineExceeded, true, "deadline"},
 		"server":     {apierrors.NewInternalError(errors.New("etcd has no leader")), true, "no leader"},
 		"quota":      {apierrors.NewForbidden(pods, "p", errors.New("exceeded quota: q, requested: pods=1")), true, "waiting for room"},
-		"forbidden":  {apierrors.NewForbidden(pods, "p", errors.New("no role")), false, "proa orchestrator permissions"},
+		"forbidden":  {apierrors.NewForbidden(pods, "p", errors.New(`User "ada" cannot create resource "pods"`)), false, "proa orchestrator permissions"},
 		"log in":     {apierrors.NewUnauthorized("expired"), false, "log in again"},
 		"invalid":    {apierrors.NewInvalid(schema.GroupKind{Kind: "Pod"}, "p", nil), false, "invalid"},
 		"cancelled":  {context.Canceled, false, "canceled"},
 		"not found":  {apierrors.NewNotFound(pods, "p"), false, "not found"},
 		"bad":        {apierrors.NewBadRequest("unknown field"), false, "unknown field"},
+		"conflict":   {apierrors.NewConflict(pods, "p", errors.New("the object has been modified")), true, "modified"},
 		"time limit": {apierrors.NewServerTimeout(pods, "create", 1), true, "could not be completed"},
 	} {
 		t.Run(name, func(t *testing.T) {

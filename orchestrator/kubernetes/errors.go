@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -21,19 +20,12 @@ func explainError(doing string, err error) error {
 		return nil
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w", doing, err)
+	case refusal(err) != "":
+		return fmt.Errorf("%s: %s: %w", doing, refusal(err), err)
 	case isQuota(err):
 		return fmt.Errorf("%s: %w: waiting for room in the namespace's quota: %s", doing, orchestrator.ErrUnavailable, oneLine(err.Error()))
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("%s: the cluster does not accept the credentials (log in again, or choose another context): %w", doing, err)
-	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "error looking up service account"):
-		return fmt.Errorf("%s: the service account does not exist: create it, or correct step_pod_service_account_name: %w", doing, err)
-	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "violates PodSecurity"):
-		return fmt.Errorf("%s: the namespace's Pod Security level refuses it: have its label pod-security.kubernetes.io/enforce "+
-			"changed, or take back the setting: %w", doing, err)
-	case isRefusal(err):
-		return fmt.Errorf("%s: an admission webhook refuses it: %w", doing, err)
-	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "is being terminated"):
-		return fmt.Errorf("%s: the namespace is being deleted: %w", doing, err)
 	case isCertificate(err):
 		return fmt.Errorf("%s: %s: %w", doing, certificateAdvice(err), err)
 	case apierrors.IsForbidden(err):
@@ -42,12 +34,6 @@ func explainError(doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return fmt.Errorf("%s: %w: %w", doing, orchestrator.ErrUnavailable, err)
-}
-
-// isRefusal tells what an admission webhook says from an answer of the API server's own, and from a webhook that can't be
-// reached.
-func isRefusal(err error) bool {
-	return strings.Contains(err.Error(), "admission webhook") && strings.Contains(err.Error(), "denied the request")
 }
 
 // isCertificate reports whether the API server's certificate isn't accepted here.
@@ -62,11 +48,6 @@ func certificateAdvice(err error) string {
 		return "the API server's certificate has expired, or this machine's clock is wrong (the cluster's administrator renews it)"
 	}
 	return "the API server's certificate isn't the one that the kubeconfig expects (get a new kubeconfig, or check the server's address)"
-}
-
-// isQuota tells a namespace that has no room now from a refusal.
-func isQuota(err error) bool {
-	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota")
 }
 
 // isFinal reports whether the API server answered, and will answer the same again.
