@@ -12,3 +12,6 @@ var ErrUnavailable = errors.New("orchestrator is unavailable")
 // has. It starts when there is one. To be sure of it, across the orchestrator's own end, the caller starts it again until
 // there is no such error; Stop and Remove take it out.
 var ErrQueued = errors.New("waiting for a place")
+
+// ErrGone is what the error of who follows a run wraps if nothing of it is left where it ran, so that nobody drives it.
+var ErrGone = errors.New("the run has nothing left")

@@ -14,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/proa-ml/proa/orchestrator"
 )
 
 // Follower receives what a run's coordinator writes.
@@ -26,7 +28,7 @@ type Follower struct {
 }
 
 // ErrGone is a run of which the cluster has nothing.
-var ErrGone = errors.New("the run has nothing in the cluster: it ended more than a minute ago, or was swept away")
+var ErrGone = fmt.Errorf("%w in the cluster: it ended more than a minute ago, or was deleted", orchestrator.ErrGone)
 
 // Follow passes on what the run's coordinator writes to its standard output, from the beginning, across restarts of its
 // container and replacements of its pod, until the coordinator has ended for good.

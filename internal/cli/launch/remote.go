@@ -13,6 +13,7 @@ import (
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/progress"
 	"github.com/proa-ml/proa/internal/cli/settle"
+	"github.com/proa-ml/proa/orchestrator"
 	"github.com/proa-ml/proa/run"
 	"github.com/proa-ml/proa/stack"
 )
@@ -140,16 +141,32 @@ func (f *following) cancelOnInterrupt(ctx context.Context, stop context.CancelCa
 
 // withdraw ends a run whose coordinator never started.
 func (l *launch) withdraw() error {
-	ctx := l.interrupt.last
-	if err := l.remote.Sweep(ctx, l.run.ID); err != nil {
-		return err
-	}
-	result, err := settle.Cancel(ctx, l.Kit, run.Components{Artifacts: l.artifacts, Metadata: l.metadata}, l.run.ID)
+	status, err := l.endHere(l.interrupt.last)
 	if err != nil {
 		return err
 	}
-	l.view.Say(fmt.Sprintf("Run %s: %s", l.run.Name, result.Status))
-	return verdict(l.run.Name, result.Status)
+	l.view.Say(fmt.Sprintf("Run %s: %s", l.run.Name, status))
+	return verdict(l.run.Name, status)
+}
+
+// endHere ends a run that nothing drives any more, and returns how it has ended.
+func (l *launch) endHere(ctx context.Context) (run.Status, error) {
+	if err := l.remote.Sweep(ctx, l.run.ID); err != nil {
+		return "", err
+	}
+	result, err := settle.Cancel(ctx, l.Kit, run.Components{Artifacts: l.artifacts, Metadata: l.metadata}, l.run.ID, l.view)
+	return result.Status, err
+}
+
+// deleted ends a run whose Job somebody deleted in the cluster: it would be shown as running for ever.
+func (l *launch) deleted(ctx context.Context) error {
+	status, err := l.endHere(ctx)
+	if err != nil {
+		return err
+	}
+	l.view.Summary(l.began)
+	return fault.New(fault.Infrastructure, fmt.Sprintf("`proa runs resume %s` goes on from what had succeeded", l.run.Name),
+		"run %s was deleted in the cluster while it ran, and has ended here: %s", l.run.Name, status)
 }
 
 // ended turns the end of following into the end of the command.
@@ -163,6 +180,9 @@ func (l *launch) ended(ctx context.Context, status run.Status, err error) error 
 		if r, readErr := l.metadata.Run(ctx, l.run.ID); readErr == nil {
 			status = run.Status(r.Status)
 		}
+	}
+	if !status.Final() && errors.Is(err, orchestrator.ErrGone) {
+		return l.deleted(ctx)
 	}
 	if !status.Final() {
 		if err == nil {

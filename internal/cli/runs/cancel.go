@@ -58,7 +58,7 @@ func (n noun) cancel(ctx context.Context, stores kit.Stores, r driver.Run, wait 
 	}
 	if !status.Final() {
 		n.Statusf("Nothing drives the run any more; ending it from here.")
-		result, err := settle.Cancel(ctx, n.Kit, run.Components{Artifacts: stores.Artifacts, Metadata: stores.Metadata}, r.ID)
+		result, err := settle.Cancel(ctx, n.Kit, run.Components{Artifacts: stores.Artifacts, Metadata: stores.Metadata}, r.ID, nil)
 		if err != nil {
 			return fault.With(fault.Infrastructure, "try again", err)
 		}

@@ -13,12 +13,13 @@ import (
 )
 
 // Cancel ends a run as cancelled in this process. Whatever the run had must be gone: what is swept away can't be asked.
-func Cancel(ctx context.Context, k *kit.Kit, parts run.Components, id string) (run.Result, error) {
+// observer is told what happens; nil means nobody.
+func Cancel(ctx context.Context, k *kit.Kit, parts run.Components, id string, observer run.Observer) (run.Result, error) {
 	if err := parts.Metadata.RequestCancel(ctx, id); err != nil { // first, so that nothing is started any more
 		return run.Result{}, err
 	}
 	parts.Orchestrator = absent{}
-	return run.Execute(ctx, parts, id, &run.Options{Now: k.Now, Rand: k.Rand, Force: true})
+	return run.Execute(ctx, parts, id, &run.Options{Now: k.Now, Rand: k.Rand, Force: true, Observer: observer})
 }
 
 // absent is an orchestrator of which nothing is left.
