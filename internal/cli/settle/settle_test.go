@@ -35,7 +35,7 @@ func TestCancelEndsWhatNobodyDrives(t *testing.T) {
 	}
 	defer func() { _ = artifacts.Close() }()
 	k := &kit.Kit{Now: time.Now, Rand: rand.Reader}
-	result, err := Cancel(ctx, k, run.Components{Artifacts: artifacts, Metadata: metadata}, r.ID)
+	result, err := Cancel(ctx, k, run.Components{Artifacts: artifacts, Metadata: metadata}, r.ID, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
