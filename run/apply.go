@@ -9,9 +9,12 @@ import (
 // apply adds one event to the state.
 func apply(s *state, r Recorded) {
 	s.seq = r.Seq
+	defer func() { s.last = r.Time }()
 	switch e := r.Event.(type) {
 	case RunStarted:
 		s.onStarted(e, r.Time)
+	case RunResumed:
+		s.onResumed(r.Time)
 	case StepCached:
 		st := s.touch(e.Step)
 		st.key, st.from, st.outputs = e.Key, e.From, e.Outputs
@@ -59,11 +62,28 @@ func apply(s *state, r Recorded) {
 // onStarted makes the run running.
 func (s *state) onStarted(e RunStarted, at time.Time) {
 	s.status, s.started, s.mode, s.parallelism = Running, at, e.Mode, e.Parallelism
-	if e.Deadline > 0 {
-		s.deadline = at.Add(e.Deadline)
+	if s.limit = e.Deadline; s.limit > 0 {
+		s.deadline = at.Add(s.limit)
 	}
 	for i := range s.steps {
 		s.dirty[i] = true
+	}
+}
+
+// onResumed puts what is to happen at a time onto another coordinator's clock, if that one is behind the former's: a retry
+// would be late by the difference. One that is ahead can't be told from one that came later.
+func (s *state) onResumed(at time.Time) {
+	ahead := s.last.Sub(at)
+	if ahead <= 0 {
+		return
+	}
+	if !s.deadline.IsZero() {
+		s.deadline = s.deadline.Add(-ahead)
+	}
+	for i := range s.steps {
+		if st := &s.steps[i]; st.status == StepWaiting && !st.notBefore.IsZero() {
+			st.notBefore = st.notBefore.Add(-ahead)
+		}
 	}
 }
 

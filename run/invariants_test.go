@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -62,6 +64,7 @@ func (s *sim) checkStart(a driver.Attempt) {
 			s.breaks("attempt %s was started before its input %s was there", a.Name, need)
 		}
 	}
+	s.checkLimits(state, a)
 	var in step.Invocation
 	if err := json.Unmarshal(s.objects[step.InvocationKey(a.Run, a.Name)], &in); err != nil {
 		s.breaks("attempt %s was started without an invocation: %v", a.Name, err)
@@ -70,6 +73,29 @@ func (s *sim) checkStart(a driver.Attempt) {
 		if want := s.want[from.Step][from.Output]; in.Inputs[name] != want {
 			s.breaks("attempt %s got input %s %+v, want %+v", a.Name, name, in.Inputs[name], want)
 		}
+	}
+}
+
+// checkLimits holds: no more attempts at a time, and none of a step, than there may be, and with the memory that is its turn.
+func (s *sim) checkLimits(state *state, a driver.Attempt) {
+	if s.parallelism > 0 && state.active > s.parallelism {
+		s.breaks("%d attempts are under way, of %d at most", state.active, s.parallelism)
+	}
+	r := state.step(a.Step).Retry
+	if most := 1 + r.Max + r.Infrastructure + max(0, len(r.Memory)-1); a.Number > most {
+		s.breaks("attempt %d of step %s, which may have %d", a.Number, a.Step, most)
+	}
+	if len(r.Memory) == 0 {
+		return
+	}
+	starved := 0
+	for _, past := range s.recordedEvents() {
+		if e, ok := past.Event.(AttemptEnded); ok && e.Step == a.Step && e.Number < a.Number && e.Outcome.Failure.Kind == step.FailureOOM {
+			starved++
+		}
+	}
+	if want := strconv.FormatInt(r.Memory[min(starved, len(r.Memory)-1)], 10); a.Resources.Memory != want {
+		s.breaks("attempt %s has %s bytes of memory, want %s", a.Name, a.Resources.Memory, want)
 	}
 }
 
@@ -120,7 +146,7 @@ func (sc *scenario) checkEnd() {
 		if want := sc.want[st.Name]; st.status.satisfied() && !cmp.Equal(st.outputs, want) {
 			sc.breaks("step %s has the outputs %v, want %v", st.Name, st.outputs, want)
 		}
-		if !sc.cancelled && (sc.mode == ContinueOnFailure || !sc.doomed) && st.status.satisfied() != (sc.want[st.Name] != nil) {
+		if !sc.cancelled && !state.late && !sc.poor && (sc.mode == ContinueOnFailure || !sc.doomed) && st.status.satisfied() != (sc.want[st.Name] != nil) {
 			sc.breaks("step %s ended as %s, unlike in the undisturbed run", st.Name, st.status)
 		}
 	}
@@ -128,11 +154,23 @@ func (sc *scenario) checkEnd() {
 
 func (sc *scenario) checkStatus(state *state) {
 	want := Succeeded
-	if sc.doomed {
+	if sc.doomed || state.late {
 		want = Failed
 	}
-	if got := state.status; got != want && !(sc.cancelled && state.cancelling) {
+	whole := !slices.ContainsFunc(state.steps, func(st stepState) bool { return !st.status.satisfied() })
+	switch got := state.status; {
+	case whole != (got == Succeeded):
+		sc.breaks("the run ended as %s, which its steps don't", got)
+	case got == want, sc.cancelled && state.cancelling, sc.poor, state.late && got == Succeeded:
+	default:
 		sc.breaks("the run ended as %s, want %s", got, want)
+	}
+	if state.late && sc.deadline == 0 {
+		sc.breaks("a run without a deadline was late")
+	}
+	// Faults and waits take minutes; a clock that is an hour off must not add to them.
+	if took := sc.now.Sub(sc.began); took > 30*time.Minute {
+		sc.breaks("the run took %s", took)
 	}
 	if got := sc.status(); got != state.status {
 		sc.breaks("the run's row says %s, its events %s", got, state.status)

@@ -9,12 +9,19 @@ import (
 	"github.com/proa-ml/proa/metadata/driver"
 )
 
-// acquire takes the run's lease, waiting until another holder's has expired.
+// acquire takes the run's lease, waiting until another holder's has expired. That is also so if it wasn't renewed for that
+// long on this machine's clock, whatever the holder's clock makes of it.
 func (e *engine) acquire(ctx context.Context, run string) (driver.Lease, error) {
+	var present driver.Lease
+	var since time.Time
 	for told := false; ; {
+		force := e.Force || !since.IsZero() && e.Now().Sub(since) > e.LeaseTTL
 		lease, err := retrying(ctx, e, func() (driver.Lease, error) {
-			return e.parts.Metadata.Acquire(ctx, run, e.Holder, e.Now(), e.LeaseTTL, e.Force)
+			return e.parts.Metadata.Acquire(ctx, run, e.Holder, e.Now(), e.LeaseTTL, force)
 		})
+		if lease.Epoch != present.Epoch || !lease.Expires.Equal(present.Expires) {
+			present, since = lease, e.Now()
+		}
 		if !errors.Is(err, driver.ErrConflict) {
 			if err != nil {
 				err = fmt.Errorf("taking the lease of run %s: %w", run, err)

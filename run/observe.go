@@ -221,7 +221,7 @@ func judge(s *state, st *stepState, o step.Outcome, told *step.Failure) step.Out
 		o.Status = step.Cancelled
 		o.Failure = &step.Failure{Kind: step.FailureCancelled, Message: "stopped on request"}
 		if s.late {
-			o.Failure.Message = "stopped because the run took longer than its " + s.deadline.Sub(s.started).String()
+			o.Failure.Message = "stopped because the run took longer than its " + s.limit.String()
 		}
 	case o.Status == step.Cancelled || infrastructure && o.Failure.Kind == step.FailureCancelled:
 		// Nobody here asked for it: a drained node, a preemption, a pod deleted by hand.

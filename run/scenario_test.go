@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	mdriver "github.com/proa-ml/proa/metadata/driver"
@@ -14,13 +15,40 @@ import (
 	"github.com/proa-ml/proa/step"
 )
 
+// scenario is one schedule.
+type scenario struct {
+	*world
+	store *memory.Store
+	run   mdriver.Run
+	mode  Mode
+	// parallelism and deadline are the run's limits, 0 for none.
+	parallelism int
+	deadline    time.Duration
+	// poor says that a step may have so few further attempts that its end depends on the faults.
+	poor      bool
+	began     time.Time
+	procs     []*sim
+	crashes   int
+	cancelled bool
+	want      map[string]map[string]step.Artifact
+	doomed    bool
+	past      []Recorded
+	fold      *state
+}
+
 func newScenario(seed uint64) *scenario {
 	w := &world{
 		rng: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
-		objects: map[string][]byte{}, missing: map[string]bool{}, attempts: map[string]*process{}, fails: map[string]int{},
+		objects: map[string][]byte{}, missing: map[string]bool{}, attempts: map[string]*process{}, fails: map[string]int{}, hunger: map[string]int64{},
 	}
 	sc := &scenario{world: w, store: memory.New(), crashes: w.rng.IntN(5)}
 	sc.mode = []Mode{StopOnFailure, FailFast, ContinueOnFailure}[w.rng.IntN(3)]
+	sc.parallelism = w.rng.IntN(4)
+	sc.began = w.now
+	if w.chance(15) {
+		sc.deadline = time.Second + w.some(time.Minute)
+	}
+	sc.poor = w.chance(10)
 	w.recorded = sc.recordedEvents
 	w.plan = sc.inventPlan()
 	data, err := json.Marshal(w.plan)
@@ -51,7 +79,7 @@ func (sc *scenario) inventPlan() *plan.Plan {
 		st := plan.Step{
 			Name: fmt.Sprintf("s%d", i), Recipe: fmt.Sprintf("recipe %d", i), Cache: sc.chance(60),
 			Outputs: []spec.Output{{Name: "out"}}, Inputs: map[string]spec.Input{},
-			Retry: plan.Retry{Max: sc.rng.IntN(3), Delay: sc.some(5 * time.Second), Factor: 2, Cap: 10 * time.Second, Infrastructure: 1000},
+			Retry: sc.inventRetry(),
 		}
 		for j := range i {
 			if sc.chance(35) {
@@ -62,12 +90,49 @@ func (sc *scenario) inventPlan() *plan.Plan {
 				}
 			}
 		}
+		if len(st.Retry.Memory) > 0 {
+			st.Resources = &spec.Resources{Memory: strconv.FormatInt(st.Retry.Memory[0], 10)}
+			sc.hunger[st.Name] = st.Retry.Memory[sc.rng.IntN(len(st.Retry.Memory))]
+		}
 		if sc.chance(25) {
 			sc.fails[st.Name] = 1 + sc.rng.IntN(3)
 		}
 		p.Steps = append(p.Steps, st)
 	}
 	return p
+}
+
+// inventRetry makes a policy for failed attempts.
+func (sc *scenario) inventRetry() plan.Retry {
+	r := plan.Retry{Max: sc.rng.IntN(3), Delay: sc.some(5 * time.Second), Factor: 2, Cap: 10 * time.Second, Infrastructure: 1000}
+	if sc.poor {
+		r.Infrastructure = sc.rng.IntN(3)
+	}
+	if sc.chance(20) {
+		r.Memory = []int64{1 << 20, 2 << 20, 3 << 20}[:1+sc.rng.IntN(3)]
+	}
+	if sc.chance(20) {
+		r.On = []string{string(step.FailureTimeout)}
+	}
+	if sc.chance(20) {
+		action := []plan.Action{plan.FailJob, plan.Ignore, plan.Count}[sc.rng.IntN(3)]
+		r.Rules = []plan.Rule{{Action: action, ExitCodes: &plan.ExitCodes{Operator: "In", Values: []int32{1}}}}
+	}
+	return r
+}
+
+// fatal reports whether a step's code fails more often than its policy bears.
+func (sc *scenario) fatal(st *plan.Step) bool {
+	most := st.Retry.Max
+	switch {
+	case len(st.Retry.Rules) > 0 && st.Retry.Rules[0].Action == plan.FailJob:
+		most = 0
+	case len(st.Retry.Rules) > 0 && st.Retry.Rules[0].Action == plan.Ignore:
+		most = st.Retry.Infrastructure
+	case len(st.Retry.Rules) == 0 && len(st.Retry.On) > 0:
+		most = 0
+	}
+	return sc.fails[st.Name] > most
 }
 
 // expect computes what the undisturbed run gives, and fills the cache with results of some of its steps.
@@ -95,7 +160,7 @@ func (sc *scenario) expect() {
 				hit = st.Cache
 			}
 		}
-		if !hit && sc.fails[st.Name] > st.Retry.Max {
+		if !hit && sc.fatal(st) {
 			sc.doomed = true
 			continue
 		}

@@ -13,9 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	mdriver "github.com/proa-ml/proa/metadata/driver"
-	"github.com/proa-ml/proa/metadata/memory"
 	"github.com/proa-ml/proa/orchestrator/driver"
-	"github.com/proa-ml/proa/step"
 )
 
 var (
@@ -58,26 +56,13 @@ func TestSimulationReplays(t *testing.T) {
 	}
 }
 
-// scenario is one schedule.
-type scenario struct {
-	*world
-	store     *memory.Store
-	run       mdriver.Run
-	mode      Mode
-	procs     []*sim
-	crashes   int
-	cancelled bool
-	want      map[string]map[string]step.Artifact
-	doomed    bool
-	past      []Recorded
-	fold      *state
-}
-
 // sim is one coordinator's process.
 type sim struct {
 	*scenario
-	core   *coordinator
-	lease  mdriver.Lease
+	core  *coordinator
+	lease mdriver.Lease
+	// skew is how far this process's clock is from the true time.
+	skew   time.Duration
 	faults int
 	mail   []observation
 	todo   []effect
@@ -153,7 +138,11 @@ func (sc *scenario) act() {
 	if s.step() && !sc.chance(10) {
 		return
 	}
-	sc.pass(s.core.wake(sc.now))
+	until := s.core.wake(s.clock())
+	if !until.IsZero() {
+		until = until.Add(-s.skew)
+	}
+	sc.pass(until)
 	if len(sc.events) == 0 {
 		sc.now = sc.now.Add(100 * time.Millisecond)
 	}
@@ -167,6 +156,9 @@ func (sc *scenario) boot() {
 		panic(err)
 	}
 	s := &sim{scenario: sc, lease: lease, faults: sc.rng.IntN(8), known: map[string]bool{}, queue: map[string]bool{}}
+	if sc.chance(20) {
+		s.skew = []time.Duration{-time.Hour, time.Hour}[sc.rng.IntN(2)]
+	}
 	p := parts{
 		Components: Components{Artifacts: simArtifacts{s}, Metadata: simMetadata{sc.store, s}, Orchestrator: simOrchestrator{s}},
 		readers:    1, logs: newLogbook(silent{}), notice: func(text string) {},
@@ -189,7 +181,7 @@ func (sc *scenario) boot() {
 			s.known[name] = true
 		}
 	}
-	s.mail = append(s.mail, begun{mode: sc.mode, parallelism: sc.rng.IntN(4), lease: lease})
+	s.mail = append(s.mail, begun{mode: sc.mode, parallelism: sc.parallelism, deadline: sc.deadline, lease: lease})
 	sc.watchers = append(sc.watchers, s)
 	sc.relist(s)
 }
@@ -198,6 +190,9 @@ func (s *sim) die() {
 	s.dead = true
 	s.watchers = slices.DeleteFunc(s.watchers, func(other *sim) bool { return other == s })
 }
+
+// clock is the time as this process has it.
+func (s *sim) clock() time.Time { return s.world.now.Add(s.skew) }
 
 func (s *sim) fenced() bool { return s.procs[len(s.procs)-1] != s }
 
@@ -248,10 +243,10 @@ func (s *sim) step() bool {
 }
 
 func (s *sim) turn(seen []observation) {
-	if err := s.core.turn(seen, s.world.now); err != nil {
+	if err := s.core.turn(seen, s.clock()); err != nil {
 		s.breaks("turn: %v", err)
 	}
-	s.todo = append(s.todo, s.core.take(s.world.now)...)
+	s.todo = append(s.todo, s.core.take(s.clock())...)
 }
 
 func (s *sim) commit(ctx context.Context) {
@@ -269,7 +264,7 @@ func (s *sim) commit(ctx context.Context) {
 	case s.core.state.status.Final():
 		s.die()
 	default:
-		s.todo = append(s.todo, s.core.take(s.world.now)...)
+		s.todo = append(s.todo, s.core.take(s.clock())...)
 	}
 }
 
@@ -277,9 +272,9 @@ func (s *sim) perform(ctx context.Context, e effect) {
 	seen, err := s.core.perform(ctx, e)
 	switch what := unavailable(err); {
 	case queued(err):
-		s.core.desk.postpone(e, "", s.world.now)
+		s.core.desk.postpone(e, "", s.clock())
 	case what != "":
-		s.core.desk.postpone(e, what, s.world.now)
+		s.core.desk.postpone(e, what, s.clock())
 	case err != nil:
 		s.breaks("%s %s: %v", e.name(), e.subject(), err)
 	default:

@@ -35,9 +35,12 @@ type state struct {
 	// failed names the first step that failed.
 	failed     string
 	cancelling bool
-	// deadline is when the run has taken too long, zero if it never has; late says that it has.
+	// limit is how long the run may take, 0 for ever; deadline is when it has taken too long; late says that it has.
+	limit    time.Duration
 	deadline time.Time
 	late     bool
+	// last is the time of the last event.
+	last time.Time
 
 	// dirty holds the steps whose rows in the metadata store differ from what is here.
 	dirty map[int]bool

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/proa-ml/proa/orchestrator/driver"
@@ -30,6 +31,8 @@ type world struct {
 	plan *plan.Plan
 	// fails is how often a step's code fails before it succeeds.
 	fails map[string]int
+	// hunger is how much memory a step's code needs; 0 means any amount does.
+	hunger map[string]int64
 	// recorded returns the run's recorded events, for behaviour and invariants that depend on them.
 	recorded func() []Recorded
 	broken   []string
@@ -178,6 +181,11 @@ func (w *world) kill(p *process) {
 // result is what the step's code does: fail as often as the script says, counted by what the run counted, and then
 // succeed with outputs that are made of its inputs.
 func (w *world) result(p *process) step.Outcome {
+	if need := w.hunger[p.Step]; need > 0 && p.Resources.Memory < strconv.FormatInt(need, 10) {
+		o := w.outcome(p, step.Failed)
+		o.ExitCode, o.Failure = 137, &step.Failure{Kind: step.FailureOOM, Message: "Killed"}
+		return o
+	}
 	counted := 0
 	for _, r := range w.recorded() {
 		if e, ok := r.Event.(AttemptEnded); ok && e.Step == p.Step && e.Outcome.Failure != nil && e.Outcome.Failure.Kind == step.FailureUser {
