@@ -2,6 +2,7 @@ package oci
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -28,6 +29,9 @@ func (j *job) packCode(ctx context.Context, compression string) (*layer, error) 
 	}
 	j.tellOfSize(items)
 	l, err := writeLayer(ctx, j.path("code.layer"), compression, items)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, invalid(err, "the code can't be read: give yourself the right to, or list the file in .proaignore")
+	}
 	if err != nil {
 		return nil, err
 	}

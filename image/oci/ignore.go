@@ -103,7 +103,7 @@ func (g *ignore) add(line string) error {
 // expression turns a pattern into a regular expression that also matches everything below.
 func expression(pattern string) (string, error) {
 	var out strings.Builder
-	out.WriteString("^")
+	out.WriteString("(?s)^") // names may hold line breaks
 	for i := 0; i < len(pattern); i++ {
 		switch c := pattern[i]; {
 		case strings.HasPrefix(pattern[i:], "**/"):

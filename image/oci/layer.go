@@ -95,7 +95,7 @@ func encode(ctx context.Context, f io.Writer, compression string, items []item) 
 		if err := ctx.Err(); err != nil {
 			return layer{}, err
 		}
-		if err := add(archive, &items[i]); err != nil {
+		if err := add(ctx, archive, &items[i]); err != nil {
 			return layer{}, err
 		}
 	}
@@ -111,7 +111,7 @@ func encode(ctx context.Context, f io.Writer, compression string, items []item) 
 	return l, nil
 }
 
-func add(archive *tar.Writer, it *item) error {
+func add(ctx context.Context, archive *tar.Writer, it *item) error {
 	h := &tar.Header{Name: it.name, Mode: 0o644, ModTime: time.Unix(0, 0), Typeflag: tar.TypeReg, Size: it.size}
 	switch {
 	case it.dir:
@@ -132,11 +132,24 @@ func add(archive *tar.Writer, it *item) error {
 	if err := archive.WriteHeader(h); err != nil {
 		return fmt.Errorf("writing a layer: %w", err)
 	}
-	n, err := io.Copy(archive, io.LimitReader(f, it.size))
+	n, err := io.Copy(archive, io.LimitReader(&interruptible{ctx.Err, f}, it.size))
 	if err == nil && n < it.size {
 		err = fmt.Errorf("%s became shorter while it was read: try again", it.source)
 	}
 	return wrap(err, "writing a layer")
+}
+
+// interruptible reads until something has ended.
+type interruptible struct {
+	ended func() error
+	io.Reader
+}
+
+func (i *interruptible) Read(p []byte) (int, error) {
+	if err := i.ended(); err != nil {
+		return 0, err
+	}
+	return i.Reader.Read(p)
 }
 
 func wrap(err error, doing string) error {
