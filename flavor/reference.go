@@ -1,6 +1,7 @@
 package flavor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -29,14 +30,22 @@ func (u Use) String() string {
 	return fmt.Sprintf("%s, for the attribute %q of the %s %q", what, u.Attribute, u.Kind.Words(), u.Component)
 }
 
-// refers says whether attributes of a kind may refer to secrets. What orchestrators and image builders are told stands in
-// the records of runs and in pods for all to read, and a secrets manager can't keep what opens it.
-func refers(kind stack.Kind) bool {
+// refers says whether attributes of a kind may refer to secrets.
+func refers(kind stack.Kind) bool { return refusal(kind) == nil }
+
+// refusal says why attributes of a kind can't refer to secrets, and what to do instead; nil if they can.
+func refusal(kind stack.Kind) error {
 	switch kind {
 	case stack.ArtifactStore, stack.MetadataStore, stack.ContainerRegistry:
-		return true
+		return nil
+	case stack.Orchestrator:
+		return stack.Mistake(`write the value itself; steps are given secrets by @step(secrets=["NAME"]), and pods Secrets of the cluster by --pod_settings={"env_from":[{"secretRef":{"name":"NAME"}}]}`,
+			"what an orchestrator is told stands in the record of every run and in its pods, for all to read")
+	case stack.ImageBuilder:
+		return stack.Mistake(`write the value itself; builds are given secrets by DockerSettings(build_secrets={"TOKEN": "{{NAME.KEY}}"}), and registries are logged in to with those of the container registry`,
+			"what an image builder is told stands in every plan, for all to read")
 	}
-	return false
+	return stack.Mistake("write the value itself", "a secrets manager can't keep what opens it")
 }
 
 // Uses lists what the components of a stack keep in its secrets manager.
@@ -133,14 +142,18 @@ func (c Catalogue) Reveal(ctx context.Context, s stack.Resolved, manager func(co
 	return revealed, nil
 }
 
-// Lacking is the error of a stack whose secrets manager lacks what its components refer to.
+// Lacking is the error of a stack whose secrets manager lacks what its components refer to; stackName is empty if no stack has
+// them.
 func Lacking(stackName, manager string, missing []Use) error {
 	var list []string
 	for _, use := range missing {
 		list = append(list, use.String())
 	}
-	return stack.Mistake(fmt.Sprintf("`proa stack register-secrets %s` asks for what is missing", stackName),
-		"the secrets manager %q lacks %s", manager, strings.Join(list, "; and "))
+	hint := fmt.Sprintf("`proa stack register-secrets %s` asks for what is missing", stackName)
+	if stackName == "" {
+		hint = fmt.Sprintf("keep it with `proa secret create %s --%s=@-`, or `update` if there is one", missing[0].Secret, cmp.Or(missing[0].Key, "KEY"))
+	}
+	return stack.Mistake(hint, "the secrets manager %q lacks %s", manager, strings.Join(list, "; and "))
 }
 
 // reveal replaces what a component refers to, and checks the result as if it had been given.

@@ -96,8 +96,11 @@ func (f Flavor) value(a *Attribute, value string, literal bool) (string, error) 
 		return "", fmt.Errorf("the attribute %q: %w", a.Name, err)
 	case !ok:
 		return a.normalize(value)
-	case !refers(f.Kind) || a.Type == Secret:
-		return "", stack.Mistake("write the value itself", "the attribute %q of %s can't refer to a secret", a.Name, f.Kind.Article())
+	case a.Type == Secret:
+		return "", stack.Mistake(fmt.Sprintf("write --%s=%s", a.Name, reference.Secret), "the attribute %q of %s is the name of a whole secret, and not a reference to a key", a.Name, f.Kind.Article())
+	}
+	if err := refusal(f.Kind); err != nil {
+		return "", fmt.Errorf("the attribute %q of %s can't refer to a secret: %w", a.Name, f.Kind.Article(), err)
 	}
 	return reference.String(), nil
 }

@@ -55,12 +55,12 @@ func (n noun) removeAttributeCommand() *cobra.Command {
 		Use: "remove-attribute NAME ATTRIBUTE ...", Short: fmt.Sprintf("Take optional attributes from %s", n.kind.Article()),
 		Example: fmt.Sprintf("  proa %s remove-attribute NAME ATTRIBUTE", n.kind),
 		Args:    kit.Args(2, -1), ValidArgsFunction: kit.Complete(n.names),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			changes := map[string]string{}
 			for _, attribute := range args[1:] {
 				changes[attribute] = ""
 			}
-			return n.update(args[:1], changes)
+			return n.update(cmd.Context(), args[:1], changes)
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"strings"
@@ -45,7 +46,7 @@ func (n noun) registerCommand() *cobra.Command {
 				return err
 			}
 		}
-		return n.register(c)
+		return n.register(cmd.Context(), c)
 	}
 	return cmd
 }
@@ -76,7 +77,7 @@ func (n noun) registerExample() string {
 	return strings.Join(lines, "\n")
 }
 
-func (n noun) register(c stack.Component) error {
+func (n noun) register(ctx context.Context, c stack.Component) error {
 	f, err := n.Catalogue.Find(c.Kind, c.Flavor)
 	if err != nil {
 		return err
@@ -93,6 +94,7 @@ func (n noun) register(c stack.Component) error {
 	if err := n.Files.Update(func(config *stack.Config) error { return config.AddComponent(c) }); err != nil {
 		return err
 	}
+	n.WarnOfSecretsOf(ctx, c)
 	n.Statusf("%s '%s' successfully registered!", n.title(), c.Name)
 	return nil
 }
@@ -129,7 +131,7 @@ func (n noun) updateCommand() *cobra.Command {
 		if err := n.Expand(attributes); err != nil {
 			return err
 		}
-		return n.update(positional, attributes)
+		return n.update(cmd.Context(), positional, attributes)
 	}
 	return cmd
 }
@@ -152,7 +154,7 @@ func (n noun) changeable(attributes map[string]string) error {
 	return nil
 }
 
-func (n noun) update(args []string, changes map[string]string) error {
+func (n noun) update(ctx context.Context, args []string, changes map[string]string) error {
 	var updated stack.Component
 	err := n.Files.Update(func(config *stack.Config) error {
 		active, err := n.Active(config)
@@ -179,6 +181,7 @@ func (n noun) update(args []string, changes map[string]string) error {
 	if err != nil {
 		return err
 	}
+	n.WarnOfSecretsOf(ctx, updated)
 	n.Statusf("%s '%s' successfully updated!", n.title(), updated.Name)
 	return nil
 }

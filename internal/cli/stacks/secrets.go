@@ -161,23 +161,7 @@ func (n noun) askValue(ctx context.Context, use flavor.Use, kept bool) (string, 
 
 // warnOfSecrets tells which secrets a stack refers to that aren't kept.
 func (n noun) warnOfSecrets(ctx context.Context, name string) {
-	r, err := n.resolved([]string{name})
-	if err != nil {
-		return
-	}
-	uses := n.Catalogue.Uses(r)
-	if len(uses) == 0 {
-		return
-	}
-	var missing []flavor.Use
-	manager, err := n.Opener.Secrets(ctx, r)
-	if err == nil {
-		missing, err = flavor.Missing(ctx, manager, uses)
-	}
-	if err == nil && len(missing) > 0 {
-		err = flavor.Lacking(name, manager.Name(), missing)
-	}
-	if err != nil {
-		n.Warn(fmt.Sprintf("%v; %s", err, fault.HintOf(err)))
+	if r, err := n.resolved([]string{name}); err == nil {
+		n.WarnOfSecrets(ctx, r, name)
 	}
 }
