@@ -151,9 +151,9 @@ func (e *engine) wait(ctx context.Context) ([]observation, error) {
 		alarm = timer.C
 	}
 	first, gathered := e.inbox.filled, (<-chan time.Time)(nil)
-	news := e.inbox.pressing
+	patience := gather
 	if e.core.state.open == 0 {
-		first, news = nil, first // the run's end waits for nothing else
+		patience = gatherLast
 	}
 	for {
 		select {
@@ -165,8 +165,8 @@ func (e *engine) wait(ctx context.Context) ([]observation, error) {
 		case <-alarm:
 			return nil, nil
 		case <-first:
-			first, gathered = nil, time.After(gather)
-		case <-news:
+			first, gathered = nil, time.After(patience)
+		case <-e.inbox.pressing:
 			return e.sort(ctx, e.inbox.take())
 		case <-gathered:
 			return e.sort(ctx, e.inbox.take())
@@ -174,8 +174,12 @@ func (e *engine) wait(ctx context.Context) ([]observation, error) {
 	}
 }
 
-// gather is how long reports from which nothing follows wait for others.
-const gather = 100 * time.Millisecond
+// gather is how long reports from which nothing follows wait for others; gatherLast when the run's end waits for nothing
+// else.
+const (
+	gather     = 100 * time.Millisecond
+	gatherLast = 5 * time.Millisecond
+)
 
 // sort takes out of reports what is to be seen, and sees to what concerns only this process.
 func (e *engine) sort(ctx context.Context, reports []report) ([]observation, error) {

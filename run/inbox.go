@@ -44,7 +44,7 @@ type inbox struct {
 	now     func() time.Time
 	mu      sync.Mutex
 	reports []report
-	// filled has a value when there may be reports, pressing when one of them may not be patient.
+	// filled has a value when there are reports, pressing when one of them isn't patient.
 	filled, pressing chan struct{}
 }
 
@@ -54,9 +54,9 @@ func newInbox(now func() time.Time) *inbox {
 
 func (in *inbox) put(r report) {
 	in.mu.Lock()
+	defer in.mu.Unlock()
 	r.at = in.now()
 	in.reports = append(in.reports, r)
-	in.mu.Unlock()
 	signal(in.filled)
 	if !r.patient() {
 		signal(in.pressing)
@@ -75,7 +75,16 @@ func (in *inbox) take() []report {
 	defer in.mu.Unlock()
 	all := in.reports
 	in.reports = nil
+	unsignal(in.filled)
+	unsignal(in.pressing)
 	return all
+}
+
+func unsignal(c <-chan struct{}) {
+	select {
+	case <-c:
+	default:
+	}
 }
 
 // sink receives what the orchestrator has to tell.
