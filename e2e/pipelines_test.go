@@ -129,10 +129,11 @@ func stack(ts *testscript.TestScript, neg bool, args []string) {
 	namespace(ts, false, nil)
 }
 
-// namespace removes the script's own namespace in the end.
-func namespace(ts *testscript.TestScript, _ bool, _ []string) {
+// namespace removes the script's own namespace in the end, or the one that is named.
+func namespace(ts *testscript.TestScript, _ bool, args []string) {
+	name := append(args, ts.Getenv("ID"))[0]
 	ts.Defer(func() {
-		_ = ts.Exec("kubectl", "delete", "namespace", ts.Getenv("ID"), "--wait=false", "--ignore-not-found")
+		_ = ts.Exec("kubectl", "delete", "namespace", name, "--wait=false", "--ignore-not-found")
 	})
 }
 

@@ -29,7 +29,7 @@ func requireVenv(t *testing.T) string {
 // requireCluster checks that PROA_TEST_* describe a cluster and its services.
 func requireCluster(t *testing.T) {
 	t.Helper()
-	requireVariables(t, "CONTEXT", "REGISTRY", "PARENT_IMAGE", "MARIADB_IMAGE", "S3_ENDPOINT", "S3_BUCKET", "S3_KEY", "S3_SECRET", "MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_PASSWORD", "KUBECTL")
+	requireVariables(t, "CONTEXT", "REGISTRY", "PARENT_IMAGE", "MARIADB_IMAGE", "BUILDKIT_IMAGE", "S3_ENDPOINT", "S3_BUCKET", "S3_KEY", "S3_SECRET", "MYSQL_HOST", "MYSQL_PORT", "MYSQL_USER", "MYSQL_PASSWORD", "KUBECTL")
 }
 
 // requireVariables checks that the environment has PROA_TEST_ and each of the names.

@@ -2,12 +2,10 @@
 package standard
 
 import (
-	"fmt"
 	"net"
 	"path/filepath"
 
 	"github.com/proa-ml/proa/flavor"
-	"github.com/proa-ml/proa/image/oci"
 	"github.com/proa-ml/proa/orchestrator/local"
 	"github.com/proa-ml/proa/stack"
 )
@@ -41,7 +39,7 @@ func Catalogue(contexts Contexts) flavor.Catalogue {
 		localOrchestrator(), kubernetesOrchestrator(contexts),
 		localArtifacts(), s3Artifacts(), gcpArtifacts(), azureArtifacts(),
 		sqliteMetadata(), mysqlMetadata(), kubernetesMetadata(contexts),
-		ociBuilder(), dockerBuilder(),
+		ociBuilder(), dockerBuilder(), buildkitBuilder(contexts),
 		localSecrets(), kubernetesSecrets(contexts),
 	}, registries()...)
 }
@@ -145,37 +143,4 @@ func mysqlKeys() map[string]string {
 		keys[name] = name
 	}
 	return keys
-}
-
-func ociBuilder() flavor.Flavor {
-	return flavor.Flavor{
-		Kind: stack.ImageBuilder, Name: "oci",
-		Meaning: "builds images without a daemon, from a base, wheels and code",
-		Attributes: append(builderAttributes(), flavor.Attribute{Name: "compression", Type: flavor.Text, Default: oci.Gzip, Example: oci.Zstd,
-			Meaning: "of layers: gzip, or zstd where the registry and the nodes' runtime take it, and the base has OCI's media types", Check: compression}),
-	}
-}
-
-func dockerBuilder() flavor.Flavor {
-	return flavor.Flavor{
-		Kind: stack.ImageBuilder, Name: "docker",
-		Meaning: "builds with a Docker Engine, for Dockerfiles, system packages and requirements that have to be compiled",
-		Attributes: append(builderAttributes(),
-			flavor.Attribute{Name: "host", Type: flavor.Text, Meaning: "the engine's address; DOCKER_HOST, or Docker's current context, if not given", Example: "unix:///var/run/docker.sock"}),
-	}
-}
-
-func compression(value string) error {
-	if value != oci.Gzip && value != oci.Zstd {
-		return fmt.Errorf("it must be %s or %s", oci.Gzip, oci.Zstd)
-	}
-	return nil
-}
-
-// builderAttributes are what every image builder has.
-func builderAttributes() []flavor.Attribute {
-	return []flavor.Attribute{
-		{Name: "parent_image", Type: flavor.Text, Default: DefaultBase, Meaning: "the base image; {python} stands for the pipeline's minor version of Python", Example: DefaultBase},
-		{Name: "platform", Type: flavor.Text, Default: DefaultPlatform, Meaning: "what the cluster's nodes run", Example: DefaultPlatform, Check: platform},
-	}
 }

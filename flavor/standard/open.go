@@ -12,7 +12,6 @@ import (
 	"github.com/proa-ml/proa/artifact"
 	"github.com/proa-ml/proa/flavor"
 	"github.com/proa-ml/proa/image"
-	"github.com/proa-ml/proa/image/buildkit"
 	imagedriver "github.com/proa-ml/proa/image/driver"
 	"github.com/proa-ml/proa/image/oci"
 	"github.com/proa-ml/proa/internal/kubeconfig"
@@ -155,24 +154,11 @@ func (o Opener) Images(ctx context.Context, s stack.Resolved) (imagedriver.Build
 	if err != nil {
 		return nil, "", err
 	}
-	builder, err := o.engine(c, settings, daemonless)
+	builder, err := o.engine(c, settings, daemonless, registry, repository)
 	if err != nil {
 		return nil, "", err
 	}
 	return image.New(builder), repository, nil
-}
-
-// engine returns the builder of the component's flavor, which leaves to the daemonless one what takes no engine.
-func (o Opener) engine(c stack.Component, s flavor.Settings, daemonless *oci.Builder) (imagedriver.Builder, error) {
-	switch c.Flavor {
-	case "oci":
-		return daemonless, nil
-	case "docker":
-		index := func() (buildkit.Index, error) { return buildkit.FindIndex(o.Env) }
-		docker := buildkit.NewDocker(buildkit.DockerConfig{Host: s["host"], Env: o.Env})
-		return buildkit.New(buildkit.Config{Engine: docker, Registry: daemonless, Index: index}, nil)
-	}
-	return nil, unsupported(c)
 }
 
 // Local implements flavor.Opener.

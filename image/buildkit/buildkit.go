@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/proa-ml/proa/image/driver"
 )
@@ -111,6 +112,9 @@ func (b *Builder) ensure(ctx context.Context, rec *recipe, p driver.Progress) (s
 	return rec.repository + "@" + digest, nil
 }
 
+// closeLimit is how long it may take to end an engine, also after the build was cancelled.
+const closeLimit = 20 * time.Second
+
 // make builds the recipe and pushes it.
 func (b *Builder) make(ctx context.Context, rec *recipe, ref string, p driver.Progress) (err error) {
 	p.Phase("connecting to " + b.engine.String())
@@ -118,7 +122,11 @@ func (b *Builder) make(ctx context.Context, rec *recipe, ref string, p driver.Pr
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
+	defer func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+		defer cancel()
+		err = errors.Join(err, conn.Close(ending))
+	}()
 	keys := b.keys(rec.repository)
 	if err := b.solve(ctx, conn, rec, ref, keys, p); err != nil {
 		return err

@@ -12,7 +12,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/moby/api/types/registry"
@@ -44,6 +43,11 @@ func (d *Docker) String() string {
 		return "the Docker Engine at " + host
 	}
 	return "the Docker Engine"
+}
+
+// PlainHTTP implements Engine.
+func (d *Docker) PlainHTTP() string {
+	return `add "http://<host>:<port>" to insecure-registries in its daemon.json`
 }
 
 // Connect implements Engine.
@@ -147,15 +151,15 @@ func (c *dockerConnection) Push(ctx context.Context, ref string, keys Keys, p dr
 	}
 	stream, err := c.api.ImagePush(ctx, ref, moby.ImagePushOptions{RegistryAuth: base64.URLEncoding.EncodeToString(auth)})
 	if err != nil {
-		return c.refused(ref, err)
+		return refused(c.engine, ref, err)
 	}
 	told := map[string]bool{}
 	for message, err := range stream.JSONMessages(ctx) {
 		if err != nil {
-			return c.refused(ref, err)
+			return refused(c.engine, ref, err)
 		}
 		if message.Error != nil {
-			return c.refused(ref, message.Error)
+			return refused(c.engine, ref, message.Error)
 		}
 		if message.Status == "Pushed" && message.ID != "" && !told[message.ID] {
 			told[message.ID] = true
@@ -165,17 +169,16 @@ func (c *dockerConnection) Push(ctx context.Context, ref string, keys Keys, p dr
 	return nil
 }
 
-// refused explains a push that failed.
-func (c *dockerConnection) refused(ref string, err error) error {
-	text := err.Error()
-	switch {
-	case strings.Contains(text, plainHTTP):
-		return fmt.Errorf("%w: %s can't push %s: %w: %s", driver.ErrRefused, c.engine, ref, err, plainHTTPHint)
-	case strings.Contains(text, "denied"), strings.Contains(text, "unauthorized"), strings.Contains(text, "no basic auth"):
-		return fmt.Errorf("%w: %s may not push %s: log in with `docker login %s`, or set username and password of the container "+
-			"registry: %w", driver.ErrRefused, c.engine, ref, host(ref), err)
-	}
-	return fmt.Errorf("%w: %s can't push %s: %w", driver.ErrUnavailable, c.engine, ref, err)
+// Keys implements Connection: the engine is told of the credentials with the push, and has no other names for registries.
+func (c *dockerConnection) Keys(keys Keys) Keys { return keys }
+
+// Lost implements Connection.
+func (c *dockerConnection) Lost(_ context.Context, err error) error {
+	return fmt.Errorf("%w: %s has stopped to answer during the build: check that it runs, then run the same command again: %w",
+		driver.ErrEngine, c.engine, err)
 }
 
-func (c *dockerConnection) Close() error { return errors.Join(c.client.Close(), c.api.Close()) }
+// Close implements Connection.
+func (c *dockerConnection) Close(context.Context) error {
+	return errors.Join(c.client.Close(), c.api.Close())
+}

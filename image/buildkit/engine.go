@@ -18,6 +18,8 @@ import (
 type Engine interface {
 	// Connect brings the engine up, if it has to, and opens BuildKit's API.
 	Connect(ctx context.Context, p driver.Progress) (Connection, error)
+	// PlainHTTP says how the engine is told that a registry speaks HTTP.
+	PlainHTTP() string
 	// String names the engine in messages.
 	fmt.Stringer
 }
@@ -30,7 +32,12 @@ type Connection interface {
 	Export(ref string) client.ExportEntry
 	// Push brings the image to the registry, if the export hasn't.
 	Push(ctx context.Context, ref string, keys Keys, p driver.Progress) error
-	Close() error
+	// Keys finds credentials by the names that BuildKit has for registries.
+	Keys(keys Keys) Keys
+	// Lost says why BuildKit has stopped to answer during a build.
+	Lost(ctx context.Context, err error) error
+	// Close ends the connection, and the engine if it is there for it alone.
+	Close(ctx context.Context) error
 }
 
 // Keys finds the credentials of a registry, by its host; the zero value means that there are none.

@@ -15,6 +15,8 @@ import (
 	"github.com/moby/buildkit/util/entitlements"
 	"github.com/tonistiigi/fsutil"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/proa-ml/proa/image/driver"
 )
@@ -51,24 +53,24 @@ func (b *Builder) solve(ctx context.Context, conn Connection, rec *recipe, ref s
 		Frontend: "dockerfile.v0", FrontendAttrs: rec.attributes(),
 		LocalMounts: map[string]fsutil.FS{"context": files, "dockerfile": written},
 		Session: []session.Attachable{
-			secretsprovider.FromMap(index.secrets(rec.secrets)), authprovider.NewDockerAuthProvider(keys.provider()),
+			secretsprovider.FromMap(index.secrets(rec.secrets)), authprovider.NewDockerAuthProvider(conn.Keys(keys).provider()),
 		},
 		Exports: []client.ExportEntry{conn.Export(ref)},
 	}
 	if rec.options.Network == "host" {
 		options.AllowedEntitlements = []string{entitlements.EntitlementNetworkHost.String()}
 	}
-	return b.follow(ctx, conn.Client(), options, p)
+	return b.follow(ctx, conn, ref, options, p)
 }
 
 // follow runs a build, telling of its course, and explains its failure with what the command printed last.
-func (b *Builder) follow(ctx context.Context, c *client.Client, options client.SolveOpt, p driver.Progress) error {
+func (b *Builder) follow(ctx context.Context, conn Connection, ref string, options client.SolveOpt, p driver.Progress) error {
 	p.Phase("building the Dockerfile")
-	course := course{p: p, log: b.log.Debug, told: map[string]bool{}, tails: map[string]*tail{}}
+	course := course{engine: b.engine, p: p, log: b.log.Debug, told: map[string]bool{}, tails: map[string]*tail{}}
 	news := make(chan *client.SolveStatus)
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		_, err := c.Solve(gctx, nil, options, news)
+		_, err := conn.Client().Solve(gctx, nil, options, news)
 		return err
 	})
 	g.Go(func() error {
@@ -81,11 +83,27 @@ func (b *Builder) follow(ctx context.Context, c *client.Client, options client.S
 	if err == nil || ctx.Err() != nil {
 		return errors.Join(err, ctx.Err())
 	}
+	switch {
+	case course.failed == "" && gone(err):
+		return conn.Lost(ctx, err)
+	case strings.HasPrefix(course.name, exporting) && strings.Contains(err.Error(), "push"):
+		return refused(b.engine, ref, err)
+	}
 	return course.explain(err)
+}
+
+// exporting is how the name of BuildKit's last instruction begins, of which the push is part.
+const exporting = "exporting to "
+
+// gone says that an error isn't the build's but that of the connection to BuildKit.
+func gone(err error) bool {
+	code := status.Code(err)
+	return code == codes.Unavailable || code == codes.Canceled
 }
 
 // course is what is known of a running build.
 type course struct {
+	engine Engine
 	p      driver.Progress
 	log    func(msg string, args ...any)
 	told   map[string]bool
@@ -123,18 +141,13 @@ func (c *course) explain(err error) error {
 		return invalid(err, "the Dockerfile can't be built")
 	}
 	if strings.Contains(err.Error(), plainHTTP) {
-		return invalid(nil, "the Dockerfile can't be built: %s failed: %s: %s", firstLine(c.name), err, plainHTTPHint)
+		return invalid(nil, "the Dockerfile can't be built: %s failed: %s: %s", firstLine(c.name), err, notHTTPS(c.engine))
 	}
 	if t := c.tails[c.failed]; t != nil && t.text() != "" {
 		return invalid(nil, "the Dockerfile can't be built: %s failed: %s\n%s", firstLine(c.name), err, t.text())
 	}
 	return invalid(err, "the Dockerfile can't be built: %s failed", firstLine(c.name))
 }
-
-const (
-	plainHTTP     = "HTTP response to HTTPS client"
-	plainHTTPHint = `the engine takes the registry for one that speaks HTTPS: add "http://<host>:<port>" to insecure-registries in its daemon.json`
-)
 
 func firstLine(text string) string {
 	first, _, more := strings.Cut(text, "\n")

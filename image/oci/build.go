@@ -92,8 +92,8 @@ func refuse(r driver.Recipe) error {
 		wanted = "dockerfile"
 	}
 	return invalid(nil, "%s needs a container engine, which the image builder flavor oci does without: register one with "+
-		"`proa image-builder register docker --flavor=docker` and "+
-		"`proa stack update --image-builder=docker`", wanted)
+		"`proa image-builder register docker --flavor=docker`, or with `--flavor=buildkit --kubernetes_context=CONTEXT` where there "+
+		"is no Docker, and `proa stack update --image-builder=docker`", wanted)
 }
 
 // prepare learns, all at once, what the registry, the base, the files and the code are.

@@ -69,19 +69,16 @@ func explainStatus(terr *transport.Error, repo name.Repository, doing string) er
 	host := repo.RegistryStr()
 	switch {
 	case terr.StatusCode == http.StatusUnauthorized, terr.StatusCode == http.StatusForbidden:
-		return fmt.Errorf("%w: registry %s does not let us %s %s (%s): log in with `docker login %s`, "+
-			"or set username and password on the container registry: %s",
-			driver.ErrRefused, host, doing, repo.RepositoryStr(), http.StatusText(terr.StatusCode), host, reason(terr))
+		return driver.Denied(host, doing, repo.RepositoryStr(), answer(terr))
 	case terr.StatusCode == http.StatusMethodNotAllowed:
-		return fmt.Errorf("%w: could not %s %s: registry %s is read-only, or a mirror (it answered 405: %s): %s",
-			driver.ErrRefused, doing, repo.RepositoryStr(), host, reason(terr), elsewhere)
+		return driver.ReadOnly(host, doing, repo.RepositoryStr(), answer(terr))
 	case terr.StatusCode == http.StatusRequestEntityTooLarge:
 		return fmt.Errorf("%w: could not %s %s: a layer is larger than registry %s, or a proxy in front of it, takes (it answered "+
-			"413: %s): raise that limit, or %s", driver.ErrRefused, doing, repo.RepositoryStr(), host, reason(terr), elsewhere)
+			"413: %s): raise that limit, or %s", driver.ErrRefused, doing, repo.RepositoryStr(), host, reason(terr), driver.Elsewhere)
 	case outOfSpace(terr):
 		return fmt.Errorf("%w: could not %s %s: registry %s has no space left (it answered %d: %s): free some there "+
 			"(`proa image prune`, and then the registry's garbage collection), or %s",
-			driver.ErrUnavailable, doing, repo.RepositoryStr(), host, terr.StatusCode, reason(terr), elsewhere)
+			driver.ErrUnavailable, doing, repo.RepositoryStr(), host, terr.StatusCode, reason(terr), driver.Elsewhere)
 	case transient(terr):
 		return fmt.Errorf("%w: registry %s answered %d (%s) again and again while we tried to %s %s: try later",
 			driver.ErrUnavailable, host, terr.StatusCode, reason(terr), doing, repo.RepositoryStr())
@@ -90,8 +87,10 @@ func explainStatus(terr *transport.Error, repo name.Repository, doing string) er
 		doing, repo.RepositoryStr(), host, terr.StatusCode, reason(terr))
 }
 
-// elsewhere is the way out of a registry that takes nothing.
-const elsewhere = "push elsewhere: `proa container-registry update NAME --uri=HOST/PATH`"
+// answer is the registry's status, and what it said.
+func answer(terr *transport.Error) string {
+	return fmt.Sprintf("%d %s: %s", terr.StatusCode, http.StatusText(terr.StatusCode), reason(terr))
+}
 
 // outOfSpace says that the registry, or the account there, is full. Registries have no status of their own for it; some
 // print their operating system's error, whose number is 28.

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"sync"
@@ -54,4 +55,17 @@ func (g *greeter) blame(err error) error {
 		return g.certificate
 	}
 	return err
+}
+
+// PlainHTTP says whether a repository's registry speaks plain HTTP.
+func (b *Builder) PlainHTTP(ctx context.Context, repository string) (bool, error) {
+	repo, err := b.repository(repository)
+	if err != nil {
+		return false, err
+	}
+	r, err := b.connect(ctx, repo, true)
+	if err != nil {
+		return false, err
+	}
+	return r.scheme == "http", nil
 }

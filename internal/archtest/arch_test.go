@@ -27,6 +27,7 @@ var ranks = []struct {
 	{"internal/proc", 1},
 	{"internal/kubeconfig", 1},
 	{"internal/keyring", 1},
+	{"internal/tunnel", 1},
 	{"integration", 1},
 	{"examples", 1},
 	{".", 2},
@@ -47,6 +48,7 @@ var ranks = []struct {
 	{"inspect", 5},
 	{"flavor", 5},
 	{"internal/launcher", 5},
+	{"image/kubernetes", 6}, // runs the BuildKit that image/buildkit speaks to
 	{"image/**", 5},
 	{"orchestrator/**", 5},
 	{"prune", 6},
