@@ -50,18 +50,25 @@ type podLog struct {
 	seen  map[string]corev1.PodPhase
 }
 
-// watchPods begins to watch the pods of all namespaces.
-func watchPods(t *testing.T) *podLog {
+// connect returns a client of the cluster.
+func connect(t *testing.T) client {
 	t.Helper()
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(),
 		&clientcmd.ConfigOverrides{CurrentContext: os.Getenv("PROA_TEST_CONTEXT")}).ClientConfig()
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := kubernetes.NewForConfig(config)
+	made, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return client{made}
+}
+
+// watchPods begins to watch the pods of all namespaces.
+func watchPods(t *testing.T) *podLog {
+	t.Helper()
+	client := connect(t)
 	nodes, err := client.CoreV1().Nodes().List(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
