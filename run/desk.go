@@ -63,6 +63,13 @@ func (d *desk) postpone(e effect, what string, now time.Time) {
 	d.waiting[taskOf(e)] = wait{what: what, tries: tries, until: now.Add(backoff(tries))}
 }
 
+// park notes that an effect will come about by itself unless this process ends, so that it has to be asked for again, but
+// seldom.
+func (d *desk) park(e effect, now time.Time) {
+	delete(d.busy, e.subject())
+	d.waiting[taskOf(e)] = wait{until: now.Add(backoffMax)}
+}
+
 // wake returns when the next waiting effect may be tried again; zero if none waits.
 func (d *desk) wake(now time.Time) time.Time {
 	var at time.Time

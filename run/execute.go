@@ -195,7 +195,7 @@ func (e *engine) sort(ctx context.Context, reports []report) ([]observation, err
 		case r.watchEnded:
 			return nil, fmt.Errorf("watching the run's attempts: %w", r.err)
 		case r.effect != nil && queued(r.err):
-			e.core.desk.postpone(r.effect, "", e.Now())
+			e.core.desk.park(r.effect, e.Now())
 		case r.effect != nil && what != "":
 			e.unavailable(what, r.err)
 			e.core.desk.postpone(r.effect, what, e.Now())

@@ -272,7 +272,7 @@ func (s *sim) perform(ctx context.Context, e effect) {
 	seen, err := s.core.perform(ctx, e)
 	switch what := unavailable(err); {
 	case queued(err):
-		s.core.desk.postpone(e, "", s.clock())
+		s.core.desk.park(e, s.clock())
 	case what != "":
 		s.core.desk.postpone(e, what, s.clock())
 	case err != nil:

@@ -119,7 +119,10 @@ func (p *pool) adopt(pod *corev1.Pod) {
 func (p *pool) take(c *claim) (*host, way) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.started[c.Name] != "" || slices.ContainsFunc(p.queue, func(q *claim) bool { return q.Name == c.Name }) {
+	if slices.ContainsFunc(p.queue, func(q *claim) bool { return q.Name == c.Name }) {
+		return nil, wayWait
+	}
+	if p.started[c.Name] != "" {
 		return nil, wayHeld
 	}
 	h, how := p.find(c)
@@ -270,6 +273,7 @@ func (p *pool) deletions(all bool) []string {
 	}
 	pods := p.dismissed
 	p.dismissed = nil
+	slices.Sort(pods)
 	return pods
 }
 
