@@ -44,6 +44,10 @@ const (
 	CoordinatorEnv = "PROA_COORDINATOR"
 	// PodEnv holds the name of a pod that takes one attempt after the other; unset means that one is all.
 	PodEnv = "PROA_POD"
+	// ScratchEnv lists the folders, separated by colons, that such a pod has to itself: what an attempt leaves in them is
+	// removed before the next one, and what it leaves in message queues and System V IPC if /dev/shm is among them. Unset means
+	// that nothing is.
+	ScratchEnv = "PROA_SCRATCH"
 	// WorkEnv holds a folder for the launcher's temporary files; unset means TMPDIR or /tmp.
 	WorkEnv = "PROA_WORK"
 	// ParentEnv holds the number of an inherited file descriptor: the reading end of a pipe that the coordinator holds

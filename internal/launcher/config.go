@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,6 +26,8 @@ type config struct {
 	client *http.Client
 	// pod is the name of a pod that takes one attempt after the other; empty for any other.
 	pod string
+	// scratch are the folders that the pod has to itself.
+	scratch []string
 	// parent closes when the coordinator is gone; nil if nothing tells.
 	parent *os.File
 	// forker forks runners; nil means that each is started.
@@ -53,7 +56,7 @@ func parse(environ []string) (config, error) {
 		}
 	}
 	c.attemptName, c.runID, c.coordinator = vars[step.AttemptEnv], vars[step.RunEnv], vars[step.CoordinatorEnv]
-	c.pod = vars[step.PodEnv]
+	c.pod, c.scratch = vars[step.PodEnv], filepath.SplitList(vars[step.ScratchEnv])
 	c.workRoot = firstOf(vars[step.WorkEnv], vars["TMPDIR"], "/tmp")
 	if err := c.readAccess(vars[step.AccessEnv]); err != nil {
 		return config{}, err

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -36,9 +35,7 @@ func serveAttempts(ctx context.Context, cfg config, s Surroundings, opts *Option
 		if !l.more {
 			return code
 		}
-		if cfg.workRoot == scratch {
-			clearFolder(scratch)
-		}
+		clearScratch(cfg.scratch)
 		next, err := l.next(ctx)
 		if err != nil {
 			l.note("%v", err)
@@ -47,19 +44,6 @@ func serveAttempts(ctx context.Context, cfg config, s Surroundings, opts *Option
 			return 0
 		}
 		cfg.attemptName = next
-	}
-}
-
-// scratch is the folder that a pod has for itself. Any other may be a volume that somebody wants to keep.
-const scratch = "/tmp"
-
-// clearFolder removes what a step has left beside its own folder, so that the next one doesn't see it.
-func clearFolder(root string) {
-	entries, _ := os.ReadDir(root)
-	for _, entry := range entries {
-		if entry.Name() != originFolder {
-			workFolder(filepath.Join(root, entry.Name())).remove()
-		}
 	}
 }
 

@@ -121,6 +121,32 @@ func TestOneAttemptAfterTheOther(t *testing.T) {
 	}
 }
 
+// What is in the folders that are the pod's alone is gone after an attempt; what is beside them stays.
+func TestScratchIsClearedAfterAnAttempt(t *testing.T) {
+	b := newBench(t)
+	newPod(b)
+	scratch, beside := t.TempDir(), t.TempDir()
+	b.env = append(b.env, step.ScratchEnv+"="+b.work+":"+scratch)
+	for _, folder := range []string{scratch, beside} {
+		if err := os.MkdirAll(filepath.Join(folder, "left", "below"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(filepath.Join(folder, "left"), 0o500); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := b.start(b.invocation("print:the first"))
+	if code := l.wait(); code != 0 {
+		t.Errorf("exit code %d, said %q", code, l.stderr.String())
+	}
+	if left, _ := os.ReadDir(scratch); len(left) > 0 {
+		t.Errorf("left are %v", left)
+	}
+	if _, err := os.Stat(filepath.Join(beside, "left", "below")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAnIdlePodEndsWhenItIsTold(t *testing.T) {
 	b := newBench(t)
 	p := newPod(b, "wait")

@@ -30,31 +30,73 @@ const (
 // warm makes an attempt's pod one that can take further attempts, of which fit says which they may be, if its settings
 // allow that.
 func warm(pod *corev1.Pod) error {
-	if !shareable(pod) {
+	scratch, shareable := scratchOf(pod)
+	if !shareable {
 		return nil
 	}
+	c := &pod.Spec.Containers[0]
+	c.Env = append(c.Env, corev1.EnvVar{Name: step.ScratchEnv, Value: strings.Join(scratch, ":")})
 	fit, err := fitOf(pod)
 	if err != nil {
 		return err
 	}
-	c := &pod.Spec.Containers[0]
 	c.Env = append(c.Env, corev1.EnvVar{Name: step.PodEnv, Value: pod.Name})
 	pod.Annotations[annotationFit], pod.Annotations[annotationTenant] = fit, pod.Name
 	return nil
 }
 
-// shareable reports whether attempts can share a pod. A deadline would be that of all of them together, and what is
-// mounted below the folder for temporary files could not be told from what an attempt has left there.
-func shareable(pod *corev1.Pod) bool {
-	if pod.Spec.ActiveDeadlineSeconds != nil {
-		return false
+// scratchOf returns the folders of a step's container that live no longer than its pod, to be emptied between attempts,
+// and whether attempts can share the pod at all. They can't if it has a deadline, which would be that of all of them
+// together, or if something could be left where it isn't found: in the image's own folders, in the node's IPC, or in a
+// volume of which a part is another container's or holds other mounts.
+func scratchOf(pod *corev1.Pod) (folders []string, shareable bool) {
+	c := pod.Spec.Containers[0]
+	if pod.Spec.ActiveDeadlineSeconds != nil || pod.Spec.HostIPC || !readOnly(c.SecurityContext) {
+		return nil, false
 	}
-	for _, m := range pod.Spec.Containers[0].VolumeMounts {
-		if strings.HasPrefix(path.Clean(m.MountPath), tmpDir+"/") {
-			return false
+	for _, m := range c.VolumeMounts {
+		switch fleeting := isFleeting(pod, m.Name); {
+		case fleeting && m.ReadOnly:
+		case fleeting && (m.SubPath != "" || m.SubPathExpr != "" || mountedElsewhere(pod, m.Name)):
+			return nil, false
+		case fleeting:
+			folders = append(folders, path.Clean(m.MountPath))
+		case path.Clean(m.MountPath) == memoryDir:
+			return nil, false
 		}
 	}
-	return slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == tmpName && v.EmptyDir != nil })
+	if !slices.Contains(folders, tmpDir) {
+		return nil, false
+	}
+	if !slices.Contains(folders, memoryDir) {
+		folders = append(folders, memoryDir) // every container has one
+	}
+	for _, m := range c.VolumeMounts {
+		if slices.ContainsFunc(folders, func(f string) bool { return strings.HasPrefix(path.Clean(m.MountPath), f+"/") }) {
+			return nil, false
+		}
+	}
+	slices.Sort(folders)
+	return folders, true
+}
+
+func readOnly(c *corev1.SecurityContext) bool {
+	return c != nil && c.ReadOnlyRootFilesystem != nil && *c.ReadOnlyRootFilesystem
+}
+
+// isFleeting reports whether a volume lives no longer than its pod, and can be written to.
+func isFleeting(pod *corev1.Pod, volume string) bool {
+	return slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool {
+		return v.Name == volume && (v.EmptyDir != nil || v.Ephemeral != nil)
+	})
+}
+
+// mountedElsewhere reports whether other containers than the step's have a volume, too.
+func mountedElsewhere(pod *corev1.Pod, volume string) bool {
+	others := slices.Concat(pod.Spec.Containers[1:], pod.Spec.InitContainers)
+	return slices.ContainsFunc(others, func(c corev1.Container) bool {
+		return slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == volume })
+	})
 }
 
 // fitOf is equal for pods that differ in nothing but the attempt that they were made for.

@@ -24,6 +24,8 @@ const (
 	containerName = "step"
 	// tmpName and tmpDir are the volume for temporary files, and where it is.
 	tmpName, tmpDir = "tmp", "/tmp"
+	// memoryDir is where a container has its shared memory.
+	memoryDir = "/dev/shm"
 	// nonRoot is the user and group that our pods run as.
 	nonRoot = int64(65532)
 	// savingTime is what the launcher may take after the runner's own grace, to store the outcome.
@@ -189,7 +191,7 @@ func shareMemory(pod *corev1.Pod, r *spec.Resources) error {
 		EmptyDir: &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory, SizeLimit: &size},
 	}})
 	c := &pod.Spec.Containers[0]
-	c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "shm", MountPath: "/dev/shm"})
+	c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "shm", MountPath: memoryDir})
 	return nil
 }
 

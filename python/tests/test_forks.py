@@ -199,6 +199,55 @@ def test_the_module_is_imported_once_and_nothing_leaks(serve: Serve, project: Pr
     assert (project.root / "imports").read_text() == f"run {server.process.pid} __main__.py 1\n"
 
 
+REMEMBERS = """
+import time
+from pathlib import Path
+from proa import step
+
+HOME = Path.home()
+Path(HOME, "made").mkdir()
+Path(HOME, "made", "by the import").touch()
+
+@step
+def leaves() -> None:
+    print("sees", sorted(str(path.relative_to(HOME)) for path in HOME.rglob("*")))
+    Path(HOME, "made", "left").touch()
+    Path(HOME, "closed", "deep").mkdir(parents=True)
+    Path(HOME, "closed").chmod(0)
+    Path(HOME, "link").symlink_to("/")
+
+@step
+def waits() -> None:
+    Path(HOME, "mine").touch()
+    print("ready", flush=True)
+    time.sleep(1000)
+"""
+
+
+def test_folders_that_the_import_has_remembered_are_tidied(serve: Serve, tmp_path: Path) -> None:
+    home = tmp_path / "home of the server"
+    home.mkdir()
+    server = serve(REMEMBERS, HOME=str(home))
+    for _ in range(3):
+        fork = server.fork("run:leaves", HOME="elsewhere")
+        assert fork.end()["status"] == 0
+        assert fork.text == b"sees ['made', 'made/by the import']\n"
+    running = server.fork("run:waits", HOME="elsewhere")
+    running.read(lambda text: b"ready" in text)
+    server.fork("run:leaves", HOME="elsewhere").end()
+    assert (home / "mine").exists(), "what a step uses that still runs stays"
+    running.connection.close()
+
+
+def test_folders_of_others_are_left_alone(serve: Serve, tmp_path: Path) -> None:
+    home = tmp_path / "home of the user"
+    home.mkdir()
+    server = serve(REMEMBERS, HOME=str(home))
+    server.fork("run:leaves").end()
+    server.fork("run:leaves").end()
+    assert (home / "made" / "left").exists(), "a home that steps don't have of their own is somebody's"
+
+
 def test_ends_are_told_as_they_were(serve: Serve) -> None:
     server = serve()
     status = server.fork("run:leaves").end()["status"]

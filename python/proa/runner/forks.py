@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import select
 import socket
 import sys
 import warnings
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from proa.runner import chance
+from proa.runner.folders import Folders
 from proa.runner.keeper import Linux, die_with, keep
 from proa.runner.leaving import leave, open_files
 from proa.runner.modules import Modules
@@ -40,6 +42,7 @@ def serve(number: str, run: Callable[[Modules], int]) -> int:
         _reap()
         order = _read(file)
         reason = server.refusal(order)
+        server.tidy()
         if reason:
             _tell(connection, {"refused": reason})
         elif server.fork(control, connection, output):
@@ -57,12 +60,17 @@ class _Server:
         self._captured = b""
         self._modules = Modules(Path.cwd())
         self._unfit: Optional[str] = None
+        self._folders = Folders([])
+        # For each step that runs, a pipe that is closed before its end is told.
+        self._running: List[int] = []
         self.files: List[Any] = []
 
     def refusal(self, order: Dict[str, Any]) -> str:
         """Return why a step can't be forked; empty if it can. The first time, the module is imported."""
         if self._unfit is None:
             self._unfit = self._import(order["source"])
+            self._folders = Folders(path or "" for name, path in self._home.items() if name in order["own"])
+            self._folders.imported()
             self._chance.imported()
             gc.collect()
             self.files = open_files()
@@ -89,24 +97,38 @@ class _Server:
             return "importing it prints very much"
         return _unfit()
 
+    def tidy(self) -> None:
+        """Remove what steps have left in the folders of this process, unless one runs."""
+        for ended in select.select(self._running, [], [], 0)[0]:
+            os.close(ended)
+            self._running.remove(ended)
+        if not self._running:
+            self._folders.restore()
+
     def fork(self, control: socket.socket, connection: socket.socket, output: int) -> bool:
         """Fork a keeper and a step; return True in the step's process."""
+        running, held = os.pipe()
         if os.fork():
+            os.close(held)
+            self._running.append(running)
             return False
         try:
             control.close()
+            for number in (running, *self._running):
+                os.close(number)
             os.setpgid(0, 0)
             self._linux.adopt_orphans()
             wait, go = os.pipe()
             keeper, child = os.getpid(), os.fork()
             if child:
                 os.close(output)
-                keep(child, connection, go)
+                keep(child, connection, go, held)
         except BaseException:
             os._exit(1)
         os.setpgid(0, 0)
         die_with(self._linux, keeper)
         os.close(go)
+        os.close(held)
         os.read(wait, 1)
         os.close(wait)
         connection.close()

@@ -52,10 +52,13 @@ def die_with(linux: Linux, parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def keep(child: int, connection: socket.socket, go: int) -> NoReturn:
-    """Look after a child to its end, and end. It begins when go is closed, after the launcher was told of it."""
+def keep(child: int, connection: socket.socket, go: int, held: int) -> NoReturn:
+    """Look after a child to its end, and end. It begins when go is closed, after the launcher was told of it.
+
+    When nothing of the child is left, held is closed, and only then the launcher told.
+    """
     gc.disable()
-    keeper = _Keeper(child, connection, go)
+    keeper = _Keeper(child, connection, go, held)
     try:
         keeper.run()
     except BaseException:
@@ -65,11 +68,12 @@ def keep(child: int, connection: socket.socket, go: int) -> NoReturn:
 
 
 class _Keeper:
-    def __init__(self, child: int, connection: socket.socket, go: int) -> None:
+    def __init__(self, child: int, connection: socket.socket, go: int, held: int) -> None:
         self._begin = time.monotonic()
         self._child = child
         self._connection = connection
         self._go = go
+        self._held = held
         self._cpu = 0.0
         self._rss = 0
         self._wake = _wake_on_children()
@@ -95,6 +99,7 @@ class _Keeper:
         self.kill()
         status = self._wait(self._child)
         self._end_orphans()
+        os.close(self._held)
         self._tell({"status": status, "wall": wall, "cpu": self._cpu, "rss": self._rss * 1024})
 
     def kill(self) -> None:
