@@ -157,11 +157,11 @@ func (b *Builder) CheckBase(ctx context.Context, base, repository string) error 
 }
 
 // PullConfig returns the credentials with which images can be pulled from a repository, if the driver knows any.
-func (b *Builder) PullConfig(ctx context.Context, repository string) ([]byte, error) {
+func (b *Builder) PullConfig(ctx context.Context, repository string) (driver.PullConfig, error) {
 	if puller, ok := b.driver.(driver.Puller); ok {
 		return puller.PullConfig(ctx, repository)
 	}
-	return nil, nil
+	return driver.PullConfig{}, nil
 }
 
 func check(r driver.Request) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/proa-ml/proa/flavor"
 	"github.com/proa-ml/proa/image"
 	imagedriver "github.com/proa-ml/proa/image/driver"
+	"github.com/proa-ml/proa/image/login"
 	"github.com/proa-ml/proa/image/oci"
 	"github.com/proa-ml/proa/internal/kubeconfig"
 	metadatadriver "github.com/proa-ml/proa/metadata/driver"
@@ -150,7 +151,7 @@ func (o Opener) Images(ctx context.Context, s stack.Resolved) (imagedriver.Build
 			Username: registry["username"], Password: registry["password"],
 		},
 		&oci.Options{CacheDir: filepath.Join(cache, "layers"), Env: o.Environ, Now: o.Now,
-			Compression: settings["compression"]})
+			Compression: settings["compression"], Ambient: login.New(&login.Options{Env: o.Env, Now: o.Now})})
 	if err != nil {
 		return nil, "", err
 	}

@@ -30,7 +30,7 @@ func registry(name, meaning, uri string, check func(string) error) flavor.Flavor
 		Kind: stack.ContainerRegistry, Name: name, Meaning: meaning,
 		Attributes: []flavor.Attribute{
 			{Name: "uri", Type: flavor.Text, Required: true, Meaning: "the registry's host, and a path within it", Example: uri, Check: check},
-			{Name: "username", Type: flavor.Text, Meaning: "the user; the Docker config's login, also by its helpers, if not given", Example: "proa"},
+			{Name: "username", Type: flavor.Text, Meaning: "the user; if not given, the Docker config's login, also by its helpers, and then the machine's own at the registry's cloud", Example: "proa"},
 			{Name: "password", Type: flavor.Text, Secret: true, Meaning: "the user's password or token", Example: "@password.txt"},
 		},
 		Check: checkRegistry,
@@ -50,7 +50,7 @@ func gcpRegistry() flavor.Flavor {
 }
 
 func awsRegistry() flavor.Flavor {
-	return registry("aws", "Amazon's Elastic Container Registry; the repository URI/proa has to exist, because pushing makes none there",
+	return registry("aws", "Amazon's Elastic Container Registry; the repository URI/proa is made if it is missing and the credentials allow it",
 		"123456789012.dkr.ecr.eu-central-1.amazonaws.com",
 		hosted(`^[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?(/.+)?$`, "ACCOUNT.dkr.ecr.REGION.amazonaws.com"))
 }
@@ -61,7 +61,7 @@ func azureRegistry() flavor.Flavor {
 }
 
 func githubRegistry() flavor.Flavor {
-	return registry("github", "GitHub's container registry; the password is a token that may write packages", "ghcr.io/owner",
+	return registry("github", "GitHub's container registry; the password is a token that may write packages, that of GITHUB_TOKEN if not given", "ghcr.io/owner",
 		hosted(`^ghcr\.io/[a-z0-9-]+(/.+)?$`, "ghcr.io/OWNER, in lower case"))
 }
 

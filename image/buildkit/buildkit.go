@@ -22,10 +22,17 @@ import (
 type Registry interface {
 	driver.Builder
 	driver.Checker
-	driver.Puller
+	Logins
 	driver.Finder
 	driver.Packer
 	driver.Library
+}
+
+// Logins knows the credentials of the registry.
+type Logins interface {
+	driver.Puller
+	// Login returns the name and the password that images are pushed with; empty if there are none.
+	Login(ctx context.Context, repository string) (username, password string, err error)
 }
 
 // Config is what a Builder needs.

@@ -2,7 +2,6 @@ package buildkit
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/docker/cli/cli/config/types"
@@ -48,7 +47,7 @@ func (b *Builder) keys(repository string) Keys {
 	own := host(repository)
 	return func(ctx context.Context, registry string) (string, string, error) {
 		if registry == own {
-			return b.own(ctx, repository)
+			return b.Login(ctx, repository)
 		}
 		reg, err := name.NewRegistry(registry)
 		if err != nil {
@@ -64,23 +63,6 @@ func (b *Builder) keys(repository string) Keys {
 		}
 		return c.Username, c.Password, nil
 	}
-}
-
-func (b *Builder) own(ctx context.Context, repository string) (username, password string, err error) {
-	data, err := b.PullConfig(ctx, repository)
-	if err != nil || data == nil {
-		return "", "", err
-	}
-	var config struct {
-		Auths map[string]struct{ Username, Password string }
-	}
-	if err := json.Unmarshal(data, &config); err != nil {
-		return "", "", fmt.Errorf("reading the registry's credentials: %w", err)
-	}
-	for _, entry := range config.Auths {
-		return entry.Username, entry.Password, nil
-	}
-	return "", "", nil
 }
 
 // provider gives them to BuildKit, which asks for them during a build.

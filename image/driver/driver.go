@@ -4,6 +4,7 @@ package driver
 
 import (
 	"context"
+	"time"
 
 	"github.com/proa-ml/proa/spec"
 )
@@ -104,10 +105,17 @@ type BaseChecker interface {
 	CheckBase(ctx context.Context, base, repository string) error
 }
 
-// Puller is a builder that knows the credentials with which its images can be pulled, as a Docker configuration file says
-// them. It returns nil where there are none: then the nodes know how to pull, or need not.
+// Puller is a builder that knows the credentials with which its images can be pulled.
 type Puller interface {
-	PullConfig(ctx context.Context, repository string) ([]byte, error)
+	PullConfig(ctx context.Context, repository string) (PullConfig, error)
+}
+
+// PullConfig are credentials to pull images with. It is secret.
+type PullConfig struct {
+	// Data is what a Docker configuration file says; nil where there are none: then the nodes know how to pull, or need not.
+	Data []byte
+	// Until is when they expire; zero if they don't.
+	Until time.Time
 }
 
 // Finder is a builder that can look an image up.

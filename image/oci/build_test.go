@@ -347,14 +347,14 @@ func TestCredentials(t *testing.T) {
 	// What images are pushed with, nodes can pull them with.
 	want := `{"auths":{"` + s.host + `":{"username":"ada","password":"hush-hush","auth":"YWRhOmh1c2gtaHVzaA=="}}}`
 	for _, builder := range []*oci.Builder{b, quick(t, oci.Options{})} {
-		if got, err := builder.PullConfig(t.Context(), r.Repository); err != nil || string(got) != want {
-			t.Errorf("PullConfig = %s, %v", got, err)
+		if got, err := builder.PullConfig(t.Context(), r.Repository); err != nil || string(got.Data) != want || !got.Until.IsZero() {
+			t.Errorf("PullConfig = %s, %v", got.Data, err)
 		}
 	}
 	anonymous, err := oci.New(oci.Config{}, &oci.Options{CacheDir: t.TempDir(), Keychain: none})
 	check(t, err)
-	if got, err := anonymous.PullConfig(t.Context(), r.Repository); err != nil || got != nil {
-		t.Errorf("PullConfig without credentials = %s, %v", got, err)
+	if got, err := anonymous.PullConfig(t.Context(), r.Repository); err != nil || got.Data != nil {
+		t.Errorf("PullConfig without credentials = %s, %v", got.Data, err)
 	}
 }
 

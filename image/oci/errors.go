@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/proa-ml/proa/image/driver"
+	"github.com/proa-ml/proa/internal/ambient"
 )
 
 var errRefused = driver.ErrRefused
@@ -51,6 +52,10 @@ func explain(err error, repo name.Repository, doing string) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, driver.ErrInvalid), errors.Is(err, driver.ErrNotFound), errors.Is(err, driver.ErrRefused), errors.Is(err, driver.ErrUnavailable), errors.Is(err, driver.ErrIndex):
 		return err
+	case errors.Is(err, ambient.ErrUnavailable):
+		return fmt.Errorf("%w: %w", driver.ErrUnavailable, err)
+	case ambient.Is(err):
+		return fmt.Errorf("%w: %w", driver.ErrRefused, err)
 	case errors.As(err, &terr):
 		return explainStatus(terr, repo, doing)
 	case badCertificate(err):

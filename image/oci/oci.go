@@ -52,6 +52,8 @@ type Options struct {
 	Env []string
 	// Keychain finds credentials; nil means the Docker configuration ($DOCKER_CONFIG, ~/.docker).
 	Keychain authn.Keychain
+	// Ambient knows the machine's credentials at the clouds that registries belong to; nil means that it has none.
+	Ambient Ambient
 	// Transport carries the requests; nil means a plain one.
 	Transport http.RoundTripper
 	Logger    *slog.Logger
@@ -74,6 +76,8 @@ type Builder struct {
 
 	mu      sync.Mutex
 	clients map[string]*registry
+	// took are the logins that registries took.
+	took map[string]way
 }
 
 var _ driver.Builder = (*Builder)(nil)
@@ -83,7 +87,7 @@ func New(c Config, o *Options) (*Builder, error) {
 	if o == nil || o.CacheDir == "" {
 		return nil, errors.New("image builder needs a cache folder")
 	}
-	b := &Builder{config: c, options: *o, clients: map[string]*registry{}}
+	b := &Builder{config: c, options: *o, clients: map[string]*registry{}, took: map[string]way{}}
 	if len(c.CA) > 0 && o.Transport == nil {
 		pool, err := authorities(c.CA)
 		if err != nil {
@@ -100,6 +104,9 @@ func New(c Config, o *Options) (*Builder, error) {
 func setDefaults(o *Options) {
 	if o.Keychain == nil {
 		o.Keychain = authn.DefaultKeychain
+	}
+	if o.Ambient == nil {
+		o.Ambient = nobody{}
 	}
 	if o.Transport == nil {
 		o.Transport = newTransport(nil)

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -30,6 +29,8 @@ type registry struct {
 	retry  retry
 	// oneGo says that it takes blobs in one request only.
 	oneGo atomic.Bool
+	// make makes the repository; see Ambient.
+	make func(ctx context.Context, host, repository string) (bool, error)
 }
 
 // repository parses a repository's name.
@@ -65,38 +66,18 @@ func (b *Builder) connect(ctx context.Context, repo name.Repository, push bool, 
 	if r != nil {
 		return r, nil
 	}
-	auth, err := b.credentials(ctx, repo, push)
+	ways, err := b.ways(ctx, repo, push)
 	if err != nil {
 		return nil, err
 	}
-	r = &registry{repo: repo, retry: retry{first: b.options.Backoff, log: b.log}}
-	greet := &greeter{RoundTripper: b.options.Transport, schemes: map[string]bool{}}
-	err = r.retry.do(ctx, func() error {
-		rt, err := transport.NewWithContext(ctx, repo.Registry, auth, greet, scopes)
-		r.client = &http.Client{Transport: rt}
-		return greet.blame(err)
-	})
-	r.scheme = greet.scheme(repo.Scheme())
-	if err != nil {
+	r = &registry{repo: repo, retry: retry{first: b.options.Backoff, log: b.log}, make: b.options.Ambient.Create}
+	if err := b.login(ctx, r, ways, scopes, push); err != nil {
 		return nil, explain(err, repo, "reach")
 	}
 	b.mu.Lock()
 	b.clients[key] = r
 	b.mu.Unlock()
 	return r, nil
-}
-
-// credentials are the configured ones for our own registry, which we push to, and the Docker configuration's for others.
-func (b *Builder) credentials(ctx context.Context, repo name.Repository, push bool) (authn.Authenticator, error) {
-	if push && (b.config.Username != "" || b.config.Password != "") {
-		return &authn.Basic{Username: b.config.Username, Password: b.config.Password}, nil
-	}
-	auth, err := authn.Resolve(ctx, b.options.Keychain, repo)
-	if err != nil {
-		return nil, fmt.Errorf("%w: reading the Docker configuration's credentials for %s: %w",
-			errRefused, repo.RegistryStr(), err)
-	}
-	return auth, nil
 }
 
 // request is one HTTP request of the protocol.
@@ -150,6 +131,11 @@ func (r *registry) send(ctx context.Context, q request) (*http.Response, error) 
 		return nil, &statusError{err: err, after: resp.Header.Get("Retry-After"), date: resp.Header.Get("Date")}
 	}
 	return resp, nil
+}
+
+// root is what says whether a login is taken.
+func (r *registry) root() string {
+	return (&url.URL{Scheme: r.scheme, Host: r.repo.RegistryStr(), Path: "/v2/"}).String()
 }
 
 func (r *registry) url(parts ...string) string {

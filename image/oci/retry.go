@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/proa-ml/proa/image/driver"
+	"github.com/proa-ml/proa/internal/ambient"
 )
 
 // tries is how often a request is made before its failure counts: that takes some seconds. A registry that limits our rate
@@ -114,6 +115,9 @@ func triesFor(err error) int {
 }
 
 func transient(err error) bool {
+	if errors.Is(err, ambient.ErrNone) || errors.Is(err, ambient.ErrRefused) {
+		return false
+	}
 	var terr *transport.Error
 	var more again
 	switch {

@@ -64,6 +64,15 @@ func (r *registry) begin(ctx context.Context, b blob) (location string, mounted 
 		q.url = target
 		resp, err = r.send(ctx, q)
 	}
+	if isMissing(err) {
+		made, failed := r.create(ctx)
+		if failed != nil {
+			return "", false, failed
+		}
+		if made {
+			resp, err = r.send(ctx, q)
+		}
+	}
 	if err != nil {
 		return "", false, err
 	}

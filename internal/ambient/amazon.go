@@ -17,7 +17,7 @@ func Amazon(ctx context.Context, load ...func(*config.LoadOptions) error) (aws.C
 	load = append([]func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}, load...)
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
 	if err != nil {
-		return aws.Config{}, fmt.Errorf("reading the machine's AWS configuration: %w", err)
+		return aws.Config{}, fmt.Errorf("reading the machine's AWS configuration: %w: %w", ErrNone, err)
 	}
 	cfg.Credentials = amazonKeys{cfg.Credentials}
 	return cfg, nil

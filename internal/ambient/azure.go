@@ -37,7 +37,7 @@ func Azure(given Principal, opts policy.ClientOptions) (azcore.TokenCredential, 
 			&azidentity.DefaultAzureCredentialOptions{ClientOptions: opts, DisableInstanceDiscovery: ownAuthority(authority)})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the Azure identity: %w", err)
+		return nil, fmt.Errorf("reading the Azure identity: %w: %w", ErrNone, err)
 	}
 	return tokens, nil
 }

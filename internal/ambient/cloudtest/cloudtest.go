@@ -35,6 +35,11 @@ type Cloud struct {
 	Account, Subject *rsa.PrivateKey
 	// Lifetime is that of what is given out.
 	Lifetime time.Duration
+	// Now is the services' clock.
+	Now func() time.Time
+	// Repositories are those that Amazon's registry has; NoCreate has it make none.
+	Repositories sync.Map
+	NoCreate     bool
 	// Deny has every request for a token refused.
 	Deny bool
 
@@ -42,15 +47,19 @@ type Cloud struct {
 	mu   sync.Mutex
 	log  []string
 	last string
+	ends map[string]time.Time
 }
 
 // Start starts the services, which the test's end stops.
 func Start(t *testing.T) *Cloud {
 	t.Helper()
-	c := &Cloud{t: t, Key: "AKIATEST", Secret: "secret-of-the-test", Account: newKey(t), Subject: newKey(t), Lifetime: time.Hour}
+	c := &Cloud{t: t, Key: "AKIATEST", Secret: "secret-of-the-test", Account: newKey(t), Subject: newKey(t), Lifetime: time.Hour, Now: time.Now, ends: map[string]time.Time{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /sts/{$}", c.amazonSTS)
 	mux.HandleFunc("GET /container", c.amazonContainer)
+	mux.HandleFunc("POST /{$}", c.amazonRegistry)
+	mux.HandleFunc("POST /oauth2/exchange", c.azureExchange)
+	mux.HandleFunc("GET /oauth2/token", c.registryToken)
 	mux.HandleFunc("POST /google/token", c.googleToken)
 	mux.HandleFunc("POST /google/sts", c.googleExchange)
 	mux.HandleFunc("POST /google/impersonate", c.googleImpersonate)
@@ -98,6 +107,13 @@ func (c *Cloud) Valid(token string) bool {
 	return token != "" && token == c.last
 }
 
+// Good reports whether a token was given out and has not expired.
+func (c *Cloud) Good(token string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.Now().Before(c.ends[token])
+}
+
 func (c *Cloud) note(what string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,6 +133,7 @@ func (c *Cloud) issue(what string, checks error) (string, error) {
 		return "", errors.New("the test denies it")
 	}
 	c.last = "token-" + rand.Text()
+	c.ends[c.last] = c.Now().Add(c.Lifetime)
 	return c.last, nil
 }
 

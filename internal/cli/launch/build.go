@@ -22,23 +22,27 @@ func (l *launch) build(ctx context.Context) (coordinator string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if puller, ok := builder.(imagedriver.Puller); ok {
-		if l.pullConfig, err = puller.PullConfig(ctx, repository); err != nil {
-			return "", l.buildFailed("finding the registry's credentials", err)
-		}
-	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, building := errgroup.WithContext(ctx)
 	for i := range l.plan.Images {
 		if l.plan.Images[i].Ref != "" {
 			continue // of the run that this one repeats
 		}
-		group.Go(func() error { return l.buildSteps(ctx, builder, repository, i) })
+		group.Go(func() error { return l.buildSteps(building, builder, repository, i) })
 	}
 	group.Go(func() (err error) {
-		coordinator, err = l.buildCoordinator(ctx, builder, repository)
+		coordinator, err = l.buildCoordinator(building, builder, repository)
 		return err
 	})
-	return coordinator, group.Wait()
+	if err := group.Wait(); err != nil {
+		return "", err
+	}
+	// Of several logins, only now it is known which one the registry takes.
+	if puller, ok := builder.(imagedriver.Puller); ok {
+		if l.pull, err = puller.PullConfig(ctx, repository); err != nil {
+			return "", l.buildFailed("finding the registry's credentials", err)
+		}
+	}
+	return coordinator, nil
 }
 
 func (l *launch) buildSteps(ctx context.Context, builder imagedriver.Builder, repository string, i int) error {

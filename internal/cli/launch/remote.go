@@ -47,7 +47,7 @@ func (l *launch) submit(ctx context.Context, coordinator string) error {
 	stage := l.view.Stage("submit")
 	err = l.remote.Submit(ctx, flavor.Submission{
 		Run: l.run.ID, RunName: l.run.Name, Pipeline: l.pipeline.Name,
-		Image: coordinator, Args: []string{"coordinate"}, Settings: l.plan.Settings, Config: config, PullConfig: l.pullConfig, Store: l.store, Secrets: l.secrets,
+		Image: coordinator, Args: []string{"coordinate"}, Settings: l.plan.Settings, Config: config, PullConfig: l.pull.Data, Store: l.store, Secrets: l.secrets,
 	})
 	stage.Done("")
 	return l.broken(stack.Orchestrator, err)

@@ -1,18 +1,21 @@
 package launch
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	imagedriver "github.com/proa-ml/proa/image/driver"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/plan"
+	"github.com/proa-ml/proa/stack"
 )
 
 func TestLaunchers(t *testing.T) {
@@ -70,5 +73,17 @@ func TestRecipe(t *testing.T) {
 	}
 	if _, err := recipe(plan.Image{BuildOptions: options(`{"pull":true}`)}, "/src"); err == nil {
 		t.Error("build_options without a dockerfile are accepted")
+	}
+}
+
+func TestWarnOfPulling(t *testing.T) {
+	for _, until := range []time.Time{{}, time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)} {
+		var status bytes.Buffer
+		l := &launch{Kit: &kit.Kit{Streams: kit.Streams{Err: &status}}, pull: imagedriver.PullConfig{Until: until}}
+		l.stack.Components = map[stack.Kind]stack.Component{stack.ContainerRegistry: {Name: "ecr"}}
+		l.warnOfPulling()
+		if warned := strings.Contains(status.String(), `"ecr" that the nodes are given ends at 2030-01-02T03:04:05Z`); warned == until.IsZero() {
+			t.Errorf("of a login until %v it says %q", until, status.String())
+		}
 	}
 }

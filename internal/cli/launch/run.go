@@ -10,6 +10,7 @@ import (
 
 	"github.com/proa-ml/proa/artifact"
 	"github.com/proa-ml/proa/flavor"
+	imagedriver "github.com/proa-ml/proa/image/driver"
 	"github.com/proa-ml/proa/inspect"
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
@@ -35,9 +36,9 @@ type launch struct {
 	pipeline *spec.Pipeline
 	plan     *plan.Plan
 	settings runSettings
-	// pullConfig is what the nodes pull the images with; it is secret.
-	pullConfig []byte
-	store      step.Store
+	// pull is what the nodes pull the images with; it is secret.
+	pull  imagedriver.PullConfig
+	store step.Store
 	// secrets are those that steps are given, by name and key.
 	secrets map[string]map[string]string
 	// artifacts, metadata and remote (if the stack has one) are open.

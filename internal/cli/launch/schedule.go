@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/proa-ml/proa/flavor"
 	"github.com/proa-ml/proa/internal/cli/fault"
@@ -82,7 +83,7 @@ func (l *launch) makeSchedule(ctx context.Context, s spec.Schedule) error {
 	}
 	created, err := scheduler.Schedule(ctx, flavor.Submission{
 		Pipeline: l.pipeline.Name, Image: coordinator, Args: []string{"coordinate"}, Settings: l.plan.Settings,
-		Config: config, PullConfig: l.pullConfig, Store: l.store, Secrets: l.secrets,
+		Config: config, PullConfig: l.pull.Data, Store: l.store, Secrets: l.secrets,
 	}, s, l.stack.Name)
 	if err != nil {
 		return l.broken(stack.Orchestrator, err)
@@ -94,8 +95,19 @@ func (l *launch) makeSchedule(ctx context.Context, s spec.Schedule) error {
 	if created {
 		done = "made"
 	}
+	l.warnOfPulling()
 	l.view.Say(fmt.Sprintf("Schedule '%s' %s: %s. See it with `proa schedule describe %s`; start a run now with `proa schedule run %[4]s`.", s.Name, done, s.CronExpression, shellWord(s.Name)))
 	return nil
+}
+
+// warnOfPulling tells that what the nodes are given to pull with ends before most of a schedule's runs begin.
+func (l *launch) warnOfPulling() {
+	if l.pull.Until.IsZero() {
+		return
+	}
+	l.Warn(fmt.Sprintf("the login of the container registry %q that the nodes are given ends at %s: runs that start later need nodes that may pull by themselves, "+
+		"or a login that doesn't end: `proa container-registry update %[1]s --username=NAME --password=@FILE`",
+		l.stack.Components[stack.ContainerRegistry].Name, l.pull.Until.Format(time.RFC3339)))
 }
 
 // keepFrozen notes in the artifact store what the runs of a schedule will be made of, so that nobody takes it for unused.
