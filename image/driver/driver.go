@@ -14,6 +14,8 @@ type Request struct {
 	// Repository is "<registry>/proa" and Tag the pipeline's tag; pods run the digest that Build returns.
 	Repository string
 	Tag        string
+	// Home is the stack's repository if Repository is another one beside it, and may be empty.
+	Home string
 	// Base is the reference of the base image.
 	Base string
 	// Platform is "linux/amd64" or "linux/arm64", or both with a comma between: then the image is an index of two.

@@ -4,6 +4,8 @@ import "context"
 
 // Library is a builder that can read what was built, and remove it.
 type Library interface {
+	// Repositories lists the stack's repository, home, and those beside it that images were pushed to.
+	Repositories(ctx context.Context, home string) ([]string, error)
 	// Tags lists the images of a repository, but for environments and the coordinator's.
 	Tags(ctx context.Context, repository string) ([]Tagged, error)
 	// Inspect reads an image, by tag or digest.

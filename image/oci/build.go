@@ -171,6 +171,7 @@ func (j *job) run(ctx context.Context) (driver.Image, error) {
 		return driver.Image{}, err
 	}
 	j.attach(ctx, env, final)
+	j.note(ctx)
 	j.remember(final)
 	return j.image(final, reused), nil
 }

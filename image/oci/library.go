@@ -86,7 +86,7 @@ const environmentTag = "env-"
 
 // isImage says that a tag is that of a pipeline's image.
 func isImage(tag string) bool {
-	return !strings.HasPrefix(tag, environmentTag) && !strings.HasPrefix(tag, "coordinator-") && !strings.HasPrefix(tag, "sha256-")
+	return !slices.ContainsFunc([]string{environmentTag, "coordinator-", "sha256-", noteTag}, func(own string) bool { return strings.HasPrefix(tag, own) })
 }
 
 // Tags implements driver.Library.

@@ -49,6 +49,37 @@ func (n noun) shelf(ctx context.Context) (shelf, error) {
 	return shelf{library, resolved.Name, repository}, told(err)
 }
 
+// listed is an image of the stack; its name is what other commands take.
+type listed struct {
+	driver.Tagged
+
+	Name       string `json:"name"`
+	Repository string `json:"repository"`
+}
+
+// all lists the images of all repositories.
+func (s shelf) all(ctx context.Context) ([]listed, error) {
+	repositories, err := s.Repositories(ctx, s.repository)
+	if err != nil {
+		return nil, err
+	}
+	out := []listed{}
+	for _, repository := range repositories {
+		tags, err := s.Tags(ctx, repository)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range tags {
+			one := listed{t, t.Tag, repository}
+			if repository != s.repository {
+				one.Name = repository + ":" + t.Tag
+			}
+			out = append(out, one)
+		}
+	}
+	return out, nil
+}
+
 // ref is the reference that the user means by a pipeline's name, a tag, a digest or a whole reference.
 func (s shelf) ref(text string) string {
 	switch {
@@ -92,18 +123,20 @@ func (n noun) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Example: "  proa image list\n  proa image list -o name",
 		Use:     "list", Short: "List the images in the active stack's registry", Args: kit.Args(0, 0),
+		Long: "List the images in the active stack's registry: by tag, and where target_repository names a repository of their own,\n" +
+			"by their whole name. The archives of `code: store` are in the artifact store, not here.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := n.shelf(cmd.Context())
 			if err != nil {
 				return err
 			}
-			tags, err := s.Tags(cmd.Context(), s.repository)
+			tags, err := s.all(cmd.Context())
 			if err != nil {
 				return told(err)
 			}
 			table := output.Table{Header: []string{"IMAGE", "DIGEST"}}
 			for _, t := range tags {
-				table.Rows = append(table.Rows, []string{t.Tag, t.Digest})
+				table.Rows = append(table.Rows, []string{t.Name, t.Digest})
 			}
 			if len(tags) == 0 {
 				n.Statusf("No images in %s.", s.repository)

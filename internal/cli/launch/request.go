@@ -51,7 +51,7 @@ func (l *launch) request(ctx context.Context, i plan.Image, repository string, n
 		r.Code = root
 	}
 	if i.Repository != "" {
-		r.Repository = image.Sibling(repository, i.Repository)
+		r.Home, r.Repository = repository, image.Sibling(repository, i.Repository)
 	}
 	if r.Tag == "" {
 		r.Tag = tag(l.pipeline.Name, number)
