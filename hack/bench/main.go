@@ -49,6 +49,11 @@ func bench(ctx context.Context, venv string, rounds int, only string) error {
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if err := p.dropDatabases(context.WithoutCancel(ctx)); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: databases stay:", err)
+		}
+	}()
 	m := &measurement{bare: b, proa: p, dir: dir, rounds: rounds, kubectl: os.Getenv("PROA_TEST_KUBECTL")}
 	if only != "" {
 		if m.only, err = regexp.Compile(only); err != nil {

@@ -4,18 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
 	flowv1 "k8s.io/api/flowcontrol/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -63,7 +60,7 @@ func (m *measurement) scaled(ctx context.Context, isolation string) error {
 	if err != nil {
 		return err
 	}
-	commits, err := m.commits(ctx)
+	commits, err := m.proa.commits(ctx)
 	if err != nil {
 		return err
 	}
@@ -88,7 +85,7 @@ func (m *measurement) scaled(ctx context.Context, isolation string) error {
 	if err != nil {
 		return err
 	}
-	commitsAfter, err := m.commits(ctx)
+	commitsAfter, err := m.proa.commits(ctx)
 	if err != nil {
 		return err
 	}
@@ -211,22 +208,4 @@ func (m *measurement) calls(ctx context.Context) (float64, error) {
 		}
 	}
 	return sum, nil
-}
-
-// commits returns how many transactions the metadata store's server has committed.
-func (m *measurement) commits(ctx context.Context) (float64, error) {
-	config := mysql.NewConfig()
-	config.Net, config.Addr = "tcp", net.JoinHostPort(m.proa.test("MYSQL_HOST"), m.proa.test("MYSQL_PORT"))
-	config.User, config.Passwd = m.proa.test("MYSQL_USER"), m.proa.test("MYSQL_PASSWORD")
-	db, err := sql.Open("mysql", config.FormatDSN())
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = db.Close() }()
-	var name string
-	var count float64
-	if err := db.QueryRowContext(ctx, "SHOW GLOBAL STATUS LIKE 'Com_commit'").Scan(&name, &count); err != nil {
-		return 0, fmt.Errorf("counting the metadata store's transactions: %w", err)
-	}
-	return count, nil
 }
