@@ -90,7 +90,7 @@ func newKit(opts *Options) (*kit.Kit, error) {
 		Catalogue: catalogue, DataDir: kit.ProfileData(dataDir, profile.Name), Env: os.Getenv, Environ: os.Environ(), Now: time.Now, Rand: rand.Reader,
 		CacheDir: func() (string, error) { return kit.CacheDir(os.Getenv) },
 	}
-	streams := streams()
+	streams := streams(os.Getenv)
 	if streams.InTerminal {
 		builtIn.Ask = func(ctx context.Context, anew bool) (string, error) { return made.AskPassphrase(ctx, anew) }
 	}
@@ -117,11 +117,13 @@ func newKit(opts *Options) (*kit.Kit, error) {
 	return made, nil
 }
 
-func streams() kit.Streams {
+func streams(env func(string) string) kit.Streams {
 	terminal := func(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }
+	styled := env("NO_COLOR") == "" && env("TERM") != "dumb"
 	return kit.Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTerminal: terminal(os.Stdin), OutTerminal: terminal(os.Stdout), ErrTerminal: terminal(os.Stderr),
+		OutStyled: styled && terminal(os.Stdout), ErrStyled: styled && terminal(os.Stderr),
 		Hide: hide, Size: size, Page: page,
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -17,7 +18,8 @@ import (
 )
 
 // terminal is a pseudo-terminal with a proa at its other end: unlike a script's it can wait for a question before it
-// answers, and sees what the terminal echoes.
+// answers, and sees what the terminal echoes. It is made of the system calls that golang.org/x/sys has anyway; a library for
+// it would save thirty lines.
 type terminal struct {
 	t      *testing.T
 	master *os.File
@@ -28,7 +30,20 @@ type terminal struct {
 	screen bytes.Buffer
 }
 
+// session is how a proa on a terminal differs from the usual one: on 80 columns, with colours, all streams there.
+type session struct {
+	columns uint16
+	env     []string
+	// out is the standard output, if it isn't the terminal.
+	out *os.File
+}
+
 func onTerminal(t *testing.T, home string, args ...string) *terminal {
+	t.Helper()
+	return session{}.start(t, home, args...)
+}
+
+func (s session) start(t *testing.T, home string, args ...string) *terminal {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -46,12 +61,16 @@ func onTerminal(t *testing.T, home string, args ...string) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}); err != nil {
+	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: cmp.Or(s.columns, 80)}); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "proa", args...)
-	cmd.Env = append(os.Environ(), "HOME="+home, "PROA_CONFIG_DIR=", "XDG_CONFIG_HOME=", "TERM=xterm", `PROA_PAGER=sed 's/^/page: /'`)
+	cmd.Env = append(os.Environ(), "HOME="+home, "PROA_CONFIG_DIR=", "XDG_CONFIG_HOME=", "PROA_DATA_DIR=", "XDG_DATA_HOME=", "NO_COLOR=", "TERM=xterm", `PROA_PAGER=sed 's/^/page: /'`)
+	cmd.Env = append(cmd.Env, s.env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	if s.out != nil {
+		cmd.Stdout = s.out
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

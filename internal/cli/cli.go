@@ -39,10 +39,7 @@ func Main(ctx context.Context, k *kit.Kit, args []string) int {
 	root.SetArgs(kit.SpellOut(root, args))
 	err := root.ExecuteContext(ctx)
 	if err != nil && !fault.Told(err) {
-		k.Statusf("Error: %v", err)
-		if hint := fault.HintOf(err); hint != "" {
-			k.Statusf("  -> %s", hint)
-		}
+		k.Fail(err)
 	}
 	return int(fault.CodeOf(err))
 }

@@ -50,7 +50,7 @@ func (n noun) listCommand() *cobra.Command {
 			for _, c := range config.Components(n.kind) {
 				s := n.show(active, c, usage[c.Name])
 				all = append(all, s)
-				table.Rows = append(table.Rows, []string{mark(s.Active), s.Name, s.Flavor, kit.Pairs(s.Attributes)})
+				table.Rows = append(table.Rows, []string{output.Mark(s.Active), s.Name, s.Flavor, kit.Pairs(s.Attributes)})
 				table.Names = append(table.Names, s.Name)
 			}
 			if len(all) == 0 {
@@ -61,13 +61,6 @@ func (n noun) listCommand() *cobra.Command {
 	}
 	output.AddFlag(cmd, &format)
 	return cmd
-}
-
-func mark(active bool) string {
-	if active {
-		return "*"
-	}
-	return ""
 }
 
 func (n noun) describeCommand() *cobra.Command {

@@ -56,9 +56,9 @@ func (k *Kit) at(line int, err error) error {
 }
 
 func (k *Kit) warnOf(err error) {
-	text := err.Error()
+	words := err.Error()
 	if hint := fault.HintOf(err); hint != "" {
-		text += "; " + hint
+		words += "; " + hint
 	}
-	k.Warn(text)
+	k.Warn(words)
 }

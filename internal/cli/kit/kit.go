@@ -13,6 +13,7 @@ import (
 	"github.com/proa-ml/proa/flavor"
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/progress"
+	"github.com/proa-ml/proa/internal/cli/text"
 	"github.com/proa-ml/proa/stack"
 )
 
@@ -22,6 +23,8 @@ type Streams struct {
 	Out, Err io.Writer
 	// InTerminal, OutTerminal and ErrTerminal say whether a person is at the stream, through a terminal.
 	InTerminal, OutTerminal, ErrTerminal bool
+	// OutStyled and ErrStyled say whether colours and emoji may be used there.
+	OutStyled, ErrStyled bool
 	// Hide keeps what is typed from appearing on the terminal, until show is called.
 	Hide func() (show func(), err error)
 	// Size is the terminal's size; nil means unbounded.
@@ -69,7 +72,7 @@ type Kit struct {
 func (k *Kit) View() *progress.View {
 	live := k.ErrTerminal && k.Env("TERM") != "dumb" && k.Env("CI") == ""
 	return progress.New(k.Err, progress.Options{
-		Live: live, Color: live && k.Env("NO_COLOR") == "", Size: k.Size, Now: k.Now,
+		Live: live, Color: live && k.ErrStyled, Size: k.Size, Now: k.Now,
 	})
 }
 
@@ -79,7 +82,24 @@ func (k *Kit) Statusf(format string, args ...any) {
 }
 
 // Warn tells the user of something that may be wrong.
-func (k *Kit) Warn(text string) { k.Statusf("Warning: %s", text) }
+func (k *Kit) Warn(warning string) {
+	k.Statusf("%s %s", k.paint(text.Yellow, "Warning:"), warning)
+}
+
+// Fail tells the user of an error, and what to do about it.
+func (k *Kit) Fail(err error) {
+	k.Statusf("%s %v", k.paint(text.Bold+";"+text.Red, "Error:"), err)
+	if hint := fault.HintOf(err); hint != "" {
+		k.Statusf("  -> %s", hint)
+	}
+}
+
+func (k *Kit) paint(color, words string) string {
+	if !k.ErrStyled {
+		return words
+	}
+	return text.Paint(color, words)
+}
 
 // Active is the stack in force, and where that is set.
 type Active struct {

@@ -55,6 +55,8 @@ type Table struct {
 	Rows   [][]string
 	// Names are what the format name prints; nil means the first column.
 	Names []string
+	// styled is one with colours.
+	styled bool
 }
 
 // names returns the names of what the table shows.
@@ -85,6 +87,9 @@ func Print(streams kit.Streams, format Format, value any, table Table) error {
 	}
 	if format == "wide" {
 		width = 0
+	}
+	if streams.OutStyled {
+		table = table.forTerminal()
 	}
 	text := table.Render(width)
 	if height > 0 && strings.Count(text, "\n") >= height && streams.Page != nil && streams.Page(text) {
@@ -144,7 +149,7 @@ func blockStyle(node *yaml.Node) {
 	}
 }
 
-// Mark is what a table shows for the one that is active.
+// Mark is what a column ACTIVE shows of the one that is; a terminal has a hand for it.
 func Mark(active bool) string {
 	if active {
 		return "*"

@@ -3,7 +3,6 @@ package output
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/proa-ml/proa/internal/cli/text"
 )
@@ -27,17 +26,42 @@ func (t Table) Render(width int) string {
 		}
 	}
 	var b strings.Builder
-	for _, row := range append([][]string{t.Header}, t.Rows...) {
+	for n, row := range append([][]string{t.Header}, t.Rows...) {
 		var line strings.Builder
 		for i, cell := range row {
 			cell = text.Clip(oneLine(cell), widths[i])
-			line.WriteString(cell)
-			line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+gap))
+			line.WriteString(text.Pad(cell, widths[i]+gap))
 		}
-		b.WriteString(strings.TrimRight(line.String(), " "))
+		b.WriteString(t.head(strings.TrimRight(line.String(), " "), n == 0))
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// head paints what is a header.
+func (t Table) head(words string, header bool) string {
+	if !t.styled || !header {
+		return words
+	}
+	return text.Paint(text.Bold, words)
+}
+
+// forTerminal returns the table with colours, and with a hand that points to what is active.
+func (t Table) forTerminal() Table {
+	t.styled = true
+	column := slices.Index(t.Header, "ACTIVE")
+	if column < 0 {
+		return t
+	}
+	rows := make([][]string, len(t.Rows))
+	for i, row := range t.Rows {
+		rows[i] = slices.Clone(row)
+		if row[column] == Mark(true) {
+			rows[i][column] = "👉"
+		}
+	}
+	t.Rows = rows
+	return t
 }
 
 // widths returns how wide each column wants to be.
@@ -45,7 +69,7 @@ func (t Table) widths() []int {
 	widths := make([]int, len(t.Header))
 	for _, row := range append([][]string{t.Header}, t.Rows...) {
 		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(oneLine(cell)))
+			widths[i] = max(widths[i], text.Width(oneLine(cell)))
 		}
 	}
 	return widths
@@ -71,7 +95,7 @@ func (t Table) withoutEmpty() Table {
 		}
 		return cells
 	}
-	less := Table{Header: pick(t.Header)}
+	less := Table{Header: pick(t.Header), styled: t.styled}
 	for _, row := range t.Rows {
 		less.Rows = append(less.Rows, pick(row))
 	}
@@ -82,7 +106,7 @@ func (t Table) withoutEmpty() Table {
 func (t Table) blocks(width int) string {
 	longest := 0
 	for _, h := range t.Header {
-		longest = max(longest, utf8.RuneCountInString(h))
+		longest = max(longest, text.Width(h))
 	}
 	longest = min(longest, width/2)
 	var b strings.Builder
@@ -94,9 +118,8 @@ func (t Table) blocks(width int) string {
 			if cell == "" {
 				continue
 			}
-			header := text.Clip(t.Header[j], longest)
-			header += strings.Repeat(" ", longest-utf8.RuneCountInString(header)+gap)
-			b.WriteString(header + text.Clip(oneLine(cell), max(1, width-longest-gap)) + "\n")
+			header := text.Pad(text.Clip(t.Header[j], longest), longest+gap)
+			b.WriteString(t.head(header, true) + text.Clip(oneLine(cell), max(1, width-longest-gap)) + "\n")
 		}
 	}
 	return b.String()

@@ -5,28 +5,19 @@ import (
 	"hash/fnv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/proa-ml/proa/inspect"
 	"github.com/proa-ml/proa/internal/cli/text"
 	"github.com/proa-ml/proa/run"
 )
 
-// Colours of the terminal.
-const (
-	dim    = "2"
-	bold   = "1"
-	red    = "31"
-	green  = "32"
-	yellow = "33"
-	cyan   = "36"
-)
+const dim, bold, red, green, yellow, cyan = text.Dim, text.Bold, text.Red, text.Green, text.Yellow, text.Cyan
 
-func (v *View) paint(color, text string) string {
-	if !v.opts.Color || text == "" {
-		return text
+func (v *View) paint(color, words string) string {
+	if !v.opts.Color {
+		return words
 	}
-	return "\x1b[" + color + "m" + text + "\x1b[0m"
+	return text.Paint(color, words)
 }
 
 // colorOf gives every step a colour of its own.
@@ -150,13 +141,13 @@ func (v *View) tree(columns, rows int) []string {
 	}
 	name := 0
 	for _, n := range nodes {
-		name = max(name, 2*min(n.depth, 8)+utf8.RuneCountInString(n.label))
+		name = max(name, 2*min(n.depth, 8)+text.Width(n.label))
 	}
 	var lines []string
 	for _, n := range nodes {
 		mark, color := v.mark(n)
 		label := strings.Repeat("  ", min(n.depth, 8)) + n.label
-		lines = append(lines, v.clip(columns, mark, color, fmt.Sprintf("%-*s  %s", min(name, columns/2), label, v.state(n))))
+		lines = append(lines, v.clip(columns, mark, color, text.Pad(label, min(name, columns/2))+"  "+v.state(n)))
 	}
 	if hidden > 0 {
 		lines = append(lines, v.paint(dim, fmt.Sprintf("  and %d more: %s", hidden, v.counts())))

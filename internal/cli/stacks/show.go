@@ -48,10 +48,7 @@ func (n noun) listCommand() *cobra.Command {
 }
 
 func row(s stack.Stack, active bool) []string {
-	cells := []string{"", s.Name}
-	if active {
-		cells[0] = "*"
-	}
+	cells := []string{output.Mark(active), s.Name}
 	for _, kind := range stack.Kinds() {
 		cells = append(cells, s.Components[kind])
 	}
