@@ -127,6 +127,11 @@ func stack(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(ts.Exec("proa", command...))
 	}
 	namespace(ts, false, nil)
+	ts.Defer(func() {
+		db := openDatabase(ts, "")
+		defer func() { _ = db.Close() }()
+		_, _ = db.Exec("DROP DATABASE IF EXISTS `" + databaseName(ts) + "`")
+	})
 }
 
 // namespace removes the script's own namespace in the end, or the one that is named.

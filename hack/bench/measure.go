@@ -199,6 +199,9 @@ func middle(values []float64) float64 {
 
 // cached runs the last chain again: no step runs, so this is what a run costs.
 func (m *measurement) cached(ctx context.Context) error {
+	if err := m.proa.use(ctx, "k8s"); err != nil {
+		return err
+	}
 	again := func() (time.Duration, error) {
 		return m.proa.wall(ctx, "python", pipelineFile("chain.py"), strconv.Itoa(chainLength), "1000")
 	}
@@ -215,6 +218,9 @@ func (m *measurement) cached(ctx context.Context) error {
 
 // editToRunning changes a line of a pipeline and waits for the first line that its first step prints.
 func (m *measurement) editToRunning(ctx context.Context) error {
+	if err := m.proa.use(ctx, "k8s"); err != nil {
+		return err
+	}
 	file := filepath.Join(m.dir, "edited", "run.py")
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
