@@ -31,10 +31,9 @@ type observation struct {
 	limit *doubt
 }
 
-// doubt is a state that becomes a failure unless it changes in time.
+// doubt is a state that becomes a failure unless it changes in time. That begins when it is first seen: when it began, by the
+// clock of another machine, means nothing.
 type doubt struct {
-	// since is when it began; zero means when it was first seen.
-	since   time.Time
 	grace   time.Duration
 	failure step.Failure
 }
@@ -99,9 +98,13 @@ func deleting(pod *corev1.Pod) observation {
 		f = &step.Failure{Kind: step.FailureNodeLost, Type: "NodeLost", Message: fmt.Sprintf(
 			"the pod was deleted, but node %q did not confirm its end", pod.Spec.NodeName)}
 	}
+	grace := lostGrace
+	if given := pod.DeletionGracePeriodSeconds; given != nil {
+		grace += time.Duration(*given) * time.Second
+	}
 	return observation{
 		status: status(pod, phase, "being deleted"),
-		doubt:  &doubt{since: pod.DeletionTimestamp.Time, grace: lostGrace, failure: *f},
+		doubt:  &doubt{grace: grace, failure: *f},
 	}
 }
 

@@ -47,6 +47,10 @@ type host struct {
 	since          time.Time
 	// stuck says that no node takes it; stopped that its attempt was told to end.
 	stuck, stopped bool
+	// claim is the attempt that the pod was made for; nil if another coordinator has made it. at is what was last seen of a
+	// pod that is stuck.
+	claim *claim
+	at    stranded
 	// change is closed when something of this has changed.
 	change chan struct{}
 }
@@ -145,7 +149,7 @@ func (p *pool) find(c *claim) (*host, way) {
 			return nil, wayWait
 		}
 	}
-	h := &host{pod: c.Name, fit: c.fit, tenant: c.Name, since: p.now(), change: make(chan struct{})}
+	h := &host{pod: c.Name, fit: c.fit, tenant: c.Name, claim: c, since: p.now(), change: make(chan struct{})}
 	p.hosts[c.Name] = h
 	p.started[c.Name] = c.Name
 	return h, wayNew
@@ -311,13 +315,14 @@ func (p *pool) saw(pod *corev1.Pod) {
 		h.set(hostRuns, p.now())
 		p.alarm()
 	case unplaceable(pod):
-		h.stuck = true
-		// Who waits for work gives way to who has some.
+		h.stuck, h.at = true, stranded{h, pod.UID, pod.ResourceVersion}
+		// Who waits for work gives way to who has some, or takes it.
 		for _, other := range p.hosts {
-			if other.state == hostIdle {
+			if other.state == hostIdle && (other.fit != h.fit || !h.movable()) {
 				p.dismiss(other)
 			}
 		}
+		p.alarm()
 	}
 }
 

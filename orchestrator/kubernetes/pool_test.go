@@ -268,3 +268,54 @@ func TestPoolAdoptsPods(t *testing.T) {
 		t.Errorf("a pod that isn't shared: %q", pod)
 	}
 }
+
+func TestPoolMovesWhatNoNodeTakes(t *testing.T) {
+	p := newPoolAt(t)
+	p.runs("a", "x")
+	p.settled(p.wants("b", "x", wayNew), nil)
+	p.settled(p.wants("other", "y", wayNew), nil)
+	p.outcome("other", true)
+	stuck := podIn("b", corev1.PodPending)
+	stuck.UID, stuck.ResourceVersion = "uid", "7"
+	stuck.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+	p.saw(stuck)
+	p.saw(podIn("other", corev1.PodRunning))
+	if got := p.strandings(); len(got) > 0 {
+		t.Fatalf("goes to %v before a pod is free", got)
+	}
+	p.outcome("a", true)
+	p.saw(stuck) // who waits for work takes it, rather than giving way
+	got := p.strandings()
+	if len(got) != 1 || got[0].host.pod != "b" || got[0].uid != "uid" || got[0].version != "7" {
+		t.Fatalf("stranded are %+v", got)
+	}
+	if again := p.strandings(); len(again) > 0 {
+		t.Error("it is deleted twice")
+	}
+	if !p.vacated(got[0].host) {
+		t.Error("it was stopped")
+	}
+	p.gone("b")
+	placed := p.places("b")
+	p.settled(placed[0], nil)
+	p.told("a", "a", "b", true)
+}
+
+func TestPoolStopsWhatIsAboutToMove(t *testing.T) {
+	p := newPoolAt(t)
+	p.runs("a", "x")
+	p.settled(p.wants("b", "x", wayNew), nil)
+	p.outcome("a", true)
+	stuck := podIn("b", corev1.PodPending)
+	stuck.UID, stuck.ResourceVersion = "uid", "7"
+	stuck.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable}}
+	p.saw(stuck)
+	got := p.strandings()
+	if pod, _ := p.stop("b"); pod != "b" || len(got) != 1 {
+		t.Fatalf("stopping it deletes %q; stranded are %v", pod, got)
+	}
+	if p.vacated(got[0].host) {
+		t.Error("it goes on")
+	}
+	p.places()
+}

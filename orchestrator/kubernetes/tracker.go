@@ -5,6 +5,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/step"
@@ -24,6 +25,8 @@ type tracker struct {
 	tenants map[string]string
 	// removed are attempts that are of no interest any more, though their pods may still be there.
 	removed map[string]bool
+	// vacated are pods that went, or are about to, so that their attempts can go elsewhere.
+	vacated map[types.UID]bool
 }
 
 // tracked is one attempt.
@@ -48,6 +51,7 @@ func newTracker(now func() time.Time) *tracker {
 	return &tracker{
 		now: now, wake: make(chan struct{}, 1),
 		attempts: map[string]*tracked{}, tenants: map[string]string{}, removed: map[string]bool{},
+		vacated: map[types.UID]bool{},
 	}
 }
 
@@ -144,6 +148,9 @@ func (t *tracker) sync(pods []corev1.Pod) {
 	defer t.mu.Unlock()
 	listed := map[string]bool{}
 	for i := range pods {
+		if t.vacated[pods[i].UID] {
+			continue
+		}
 		listed[t.tenant(&pods[i])] = true
 		t.observe(&pods[i])
 	}
@@ -170,6 +177,10 @@ func (t *tracker) set(pod *corev1.Pod) {
 func (t *tracker) gone(pod *corev1.Pod) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.vacated[pod.UID] {
+		delete(t.vacated, pod.UID)
+		return
+	}
 	name := t.tenant(pod)
 	delete(t.tenants, pod.Name)
 	if t.removed[name] {
@@ -196,6 +207,23 @@ func (t *tracker) moved(pod, attempt string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.tenants[pod] = attempt
+}
+
+// vacate notes that a pod is about to go, and its attempt to be without one; restore that it isn't.
+func (t *tracker) vacate(uid types.UID, attempt string) (restore func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.vacated[uid] = true
+	a := t.get(attempt)
+	a.exists, a.doubt, a.limit = false, nil, nil
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.vacated, uid)
+		if a := t.attempts[attempt]; a != nil {
+			a.exists = true
+		}
+	}
 }
 
 // report takes in a status that came otherwise: through the completion channel, or from our own calls. A launcher that
@@ -253,7 +281,7 @@ func (t *tracker) get(name string) *tracked {
 
 func (t *tracker) observe(pod *corev1.Pod) {
 	name := t.tenant(pod)
-	if t.removed[name] {
+	if t.removed[name] || t.vacated[pod.UID] {
 		return
 	}
 	a := t.get(name)
@@ -313,11 +341,7 @@ func (t *tracker) doubts(a *tracked, d *doubt) {
 		a.doubt = nil
 		return
 	}
-	since := d.since
-	if since.IsZero() {
-		since = t.now()
-	}
-	until := since.Add(d.grace)
+	until := t.now().Add(d.grace)
 	if a.doubt != nil && a.doubt.failure.Kind == d.failure.Kind && a.until.Before(until) {
 		until = a.until
 	}

@@ -207,10 +207,40 @@ func TestTrackerForgivesAPullThatRecovers(t *testing.T) {
 func TestTrackerEndsAPodWhoseNodeIsSilent(t *testing.T) {
 	tr, h, now := trackerAt(t)
 	pod := savedPod(t, "running-node-unreachable")
+	*now = pod.DeletionTimestamp.Add(time.Hour) // this machine's clock is no measure of another's
 	tr.set(pod)
-	*now = pod.DeletionTimestamp.Add(lostGrace)
+	tr.settle()
+	expectTold(t, h, "attempt-1 running")
+	*now = now.Add(30*time.Second + lostGrace)
 	tr.settle()
 	expectTold(t, h, "attempt-1 running", "attempt-1 ended node-lost")
+}
+
+// What is seen of a pod that goes so that its attempt can go elsewhere is not about the attempt.
+func TestTrackerPassesOverAVacatedPod(t *testing.T) {
+	tr, h, now := trackerAt(t)
+	pod := savedPod(t, "pending-unschedulable")
+	pod.UID = "first"
+	tr.set(pod)
+	tr.vacate(pod.UID, "attempt-1")
+	tr.mark()
+	tr.sync(nil)
+	tr.gone(pod)
+	*now = now.Add(24 * time.Hour)
+	tr.settle()
+	expectTold(t, h, "attempt-1 pending")
+	tr.moved("another", "attempt-1")
+	running := savedPod(t, "running")
+	running.Name, running.UID = "another", "second"
+	tr.set(running)
+	expectTold(t, h, "attempt-1 pending", "attempt-1 running")
+
+	pod.Name, pod.UID = "attempt-2", "third"
+	tr.set(pod)
+	restore := tr.vacate(pod.UID, "attempt-2")
+	restore() // it had got a node after all
+	tr.gone(pod)
+	expectTold(t, h, "attempt-1 pending", "attempt-1 running", "attempt-2 pending", "attempt-2 ended lost")
 }
 
 // A launcher that was told to end because its pod gives way reports a cancelled step; the cluster knows better.

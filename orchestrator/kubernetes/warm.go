@@ -126,6 +126,12 @@ func (o *Orchestrator) place(ctx context.Context) error {
 				return nil
 			})
 		}
+		for _, s := range o.pool.strandings() {
+			group.Go(func() error {
+				o.rescue(ctx, s)
+				return nil
+			})
+		}
 		o.deletePods(ctx, group, o.pool.deletions(false))
 		tick := ticker.C
 		if !waiting {
