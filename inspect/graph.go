@@ -13,7 +13,7 @@ import (
 
 // Graph is the graph of a run: its steps, in an order in which each comes after those it waits for.
 type Graph struct {
-	Pipeline string
+	Run, Pipeline string
 	// Started and Ended are the run's; Ended is zero while it goes on.
 	Started, Ended time.Time
 	Nodes          []Node
@@ -26,6 +26,15 @@ type Node struct {
 	// Needs names the steps that this one waits for.
 	Needs          []string
 	Started, Ended time.Time
+	// Tries are its attempts; ReadGraph leaves them out.
+	Tries []Try
+}
+
+// AddTries adds what is known of the steps' attempts to a graph.
+func (g *Graph) AddTries(tries map[string][]Try) {
+	for i := range g.Nodes {
+		g.Nodes[i].Tries = tries[g.Nodes[i].Name]
+	}
 }
 
 // ReadGraph returns the graph of a run by id or name. The error is driver.ErrNotFound if there is none.
@@ -46,7 +55,7 @@ func ReadGraph(ctx context.Context, m driver.Reader, idOrName string) (Graph, er
 	for _, s := range steps {
 		byName[s.Name] = s
 	}
-	g := Graph{Pipeline: r.Pipeline, Started: r.Started, Ended: r.Ended}
+	g := Graph{Run: r.ID, Pipeline: r.Pipeline, Started: r.Started, Ended: r.Ended}
 	for _, s := range p.Steps {
 		row := byName[s.Name]
 		if row.Status == "" {

@@ -36,8 +36,8 @@ func TestText(t *testing.T) {
 }
 
 func TestTimeline(t *testing.T) {
-	want := "✔ load                ████████············      4s\n" +
-		"✘ train \"big\" <model> ········████████████      6s\n" +
+	want := "✔ load                ████████                  4s\n" +
+		"✘ train \"big\" <model>         ████████████      6s\n" +
 		"↺ compare\n– report\n"
 	if diff := cmp.Diff(want, diamond().Timeline(19+8+4+20, begin)); diff != "" {
 		t.Error(diff)

@@ -51,6 +51,11 @@ type Result struct {
 	APIVersion string                  `json:"apiVersion"`
 	Outputs    map[string]ResultOutput `json:"outputs,omitempty"`
 	Failure    *Failure                `json:"failure,omitempty"`
+	// Times are when the step's own code began and ended, in seconds since 1970; 0 if it didn't, or isn't known.
+	Times struct {
+		Called   float64 `json:"called"`
+		Returned float64 `json:"returned"`
+	} `json:"times,omitzero"`
 }
 
 // ResultOutput describes one saved output.

@@ -78,6 +78,20 @@ type Outcome struct {
 	Log     string    `json:"log,omitempty"`
 	Started time.Time `json:"started"`
 	Ended   time.Time `json:"ended"`
+	// Times say more of where the time went; nil if nothing is known.
+	Times *Times `json:"times,omitempty"`
+}
+
+// Times are the moments between the parts of an attempt, by the clock of the machine that it ran on. One that wasn't reached,
+// or isn't known, is zero.
+type Times struct {
+	// Received is when the launcher began with the attempt. Inputs are fetched, code is imported and inputs are loaded until
+	// Called, when the step's own code begins. It ends when it has Returned. Outputs are saved and, with the log, in the
+	// artifact store when they are Stored.
+	Received time.Time `json:"received,omitzero"`
+	Called   time.Time `json:"called,omitzero"`
+	Returned time.Time `json:"returned,omitzero"`
+	Stored   time.Time `json:"stored,omitzero"`
 }
 
 // Usage is what an attempt cost.

@@ -143,6 +143,7 @@ func (l *launcher) attempt(early, lasting context.Context, e *ender, coordinator
 	if err := l.keep(lasting, &outcome, end, out); err != nil {
 		return step.ExitStore, err
 	}
+	outcome.Times.Stored = l.Now().UTC()
 	if code, err := l.publish(lasting, outcome); err != nil {
 		return code, err
 	}

@@ -131,5 +131,17 @@ func (l *launcher) outcome(e ending) step.Outcome {
 		o.Signal = unix.SignalName(e.exit.Signal)
 	}
 	o.Status, o.Failure = judge(e, l.inv.Outputs)
+	o.Times = &step.Times{Received: l.begin.UTC()}
+	if e.result != nil {
+		o.Times.Called, o.Times.Returned = moment(e.result.Times.Called), moment(e.result.Times.Returned)
+	}
 	return o
+}
+
+// moment is a time that a runner gave in seconds since 1970.
+func moment(seconds float64) time.Time {
+	if seconds <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(seconds * 1e6)).UTC()
 }

@@ -21,7 +21,7 @@ func (d *drawing) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&d.graph, "graph", "", "draw the graph of the steps: text, mermaid or dot")
 	cmd.Flags().Lookup("graph").NoOptDefVal = "text"
 	_ = cmd.RegisterFlagCompletionFunc("graph", cobra.FixedCompletions([]string{"text", "mermaid", "dot"}, cobra.ShellCompDirectiveNoFileComp))
-	cmd.Flags().BoolVar(&d.timeline, "timeline", false, "draw when each step ran")
+	cmd.Flags().BoolVar(&d.timeline, "timeline", false, "draw when each step waited, pulled its image, imported, ran and uploaded")
 }
 
 func (d *drawing) wanted() bool { return d.graph != "" || d.timeline }
@@ -54,7 +54,12 @@ func (n noun) draw(ctx context.Context, d drawing, run string) (err error) {
 		if n.OutTerminal && n.Size != nil {
 			width, _ = n.Size()
 		}
-		text += g.Timeline(width, n.Now())
+		tries, err := inspect.ReadTries(ctx, stores.Metadata, g.Run, n.Now())
+		if err != nil {
+			return err
+		}
+		g.AddTries(tries)
+		text += g.Timeline(width, n.Now()) + inspect.Legend() + "\n"
 	}
 	_, err = fmt.Fprint(n.Out, text)
 	return err

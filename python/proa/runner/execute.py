@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any, Callable, Dict, List, NoReturn
 
 from proa import pipelines
@@ -15,11 +16,15 @@ from proa.runner.modules import Modules, Nothing
 from proa.runner.request import Request, RequestInput, RequestOutput
 
 
-def execute(request: Request, modules: Modules) -> Dict[str, Dict[str, str]]:
-    """Run the step and return a description of each output."""
+def execute(request: Request, modules: Modules, times: Dict[str, float]) -> Dict[str, Dict[str, str]]:
+    """Run the step and return a description of each output. When its function begins and ends is noted in times."""
     function = _function(modules.get(request.source))
     arguments = _arguments(request, function, modules)
-    value = _called(request, function, arguments)
+    times["called"] = time.time()
+    try:
+        value = _called(request, function, arguments)
+    finally:
+        times["returned"] = time.time()
     values = _values(request, function, value)
     return {output.name: _save(request, output, item, modules) for output, item in zip(request.outputs, values)}
 

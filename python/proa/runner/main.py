@@ -66,9 +66,10 @@ def _use_temp(folder: Path) -> None:
 def _attempt(request: Request, modules: Modules) -> int:
     outputs: Dict[str, Dict[str, str]] = {}
     failure: Optional[Dict[str, Any]] = None
+    times: Dict[str, float] = {}
     code = 0
     try:
-        outputs = execute(request, modules)
+        outputs = execute(request, modules, times)
     except _Terminated:
         raise
     except BaseException as error:
@@ -77,7 +78,7 @@ def _attempt(request: Request, modules: Modules) -> int:
         print(failure.get("traceback") or f"{failure['type']}: {failure['message']}", file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
-    write_result(request.result, outputs, failure)
+    write_result(request.result, outputs, failure, times)
     return code
 
 

@@ -77,9 +77,11 @@ def _output(document: Dict[str, Any]) -> RequestOutput:
     )
 
 
-def write_result(path: Path, outputs: Dict[str, Dict[str, str]], failure: Optional[Dict[str, Any]]) -> None:
+def write_result(
+    path: Path, outputs: Dict[str, Dict[str, str]], failure: Optional[Dict[str, Any]], times: Dict[str, float]
+) -> None:
     """Write the result, so that it is there whole or not at all."""
-    document: Dict[str, Any] = {"apiVersion": API_VERSION}
+    document: Dict[str, Any] = {"apiVersion": API_VERSION, "times": times}
     if failure is not None:
         document["failure"] = failure
     elif outputs:
