@@ -112,3 +112,28 @@ func copyObject(ctx context.Context, objects Objects, key string, w io.Writer) (
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// LogTail returns the end of an attempt's log, at most that many bytes, and the size of the whole.
+func LogTail(ctx context.Context, store *artifact.Store, a Attempt, most int64) (end []byte, size int64, err error) {
+	end, size, err = store.Tail(ctx, step.LogKey(a.Run, a.Name), most)
+	if !errors.Is(err, artifact.ErrNotFound) {
+		return end, size, err
+	}
+	last := &lastBytes{most: int(most)} // it is growing, or was when its writer was killed
+	size, err = CopyLogFrom(ctx, store, a, 0, last)
+	return last.data, size, err
+}
+
+// lastBytes keeps the end of what is written to it.
+type lastBytes struct {
+	most int
+	data []byte
+}
+
+func (l *lastBytes) Write(p []byte) (int, error) {
+	l.data = append(l.data, p...)
+	if over := len(l.data) - l.most; over > 0 {
+		l.data = l.data[over:]
+	}
+	return len(p), nil
+}

@@ -46,7 +46,7 @@ func (g Graph) Timeline(width int, now time.Time) string {
 	var b strings.Builder
 	for _, n := range g.Nodes {
 		line := Mark(n.Status) + " " + Label(n.Name) + strings.Repeat(" ", names-len([]rune(Label(n.Name)))+1)
-		if spans := n.spans(end); len(spans) > 0 {
+		if spans := n.Spans(end); len(spans) > 0 {
 			line += strings.Join(shades(spans, begin, end, bar), "")
 			line += fmt.Sprintf(" %*s", took-1, spans[len(spans)-1].End.Sub(spans[0].Start).Round(10*time.Millisecond))
 		}
@@ -55,9 +55,9 @@ func (g Graph) Timeline(width int, now time.Time) string {
 	return b.String()
 }
 
-// spans are the phases of all attempts, with the time between two attempts as waiting. Where no attempt is known, a step that
+// Spans are the phases of all attempts, with the time between two attempts as waiting. Where no attempt is known, a step that
 // ran has one span.
-func (n Node) spans(end time.Time) []Span {
+func (n Node) Spans(end time.Time) []Span {
 	var all []Span
 	for _, t := range n.Tries {
 		if k := len(all); k > 0 && len(t.Spans) > 0 && t.Spans[0].Start.After(all[k-1].End) {

@@ -15,6 +15,9 @@ type Plan struct {
 	Pipeline   string `json:"pipeline"`
 	// Resumes names the run of which this one takes over what had succeeded; empty if there is none.
 	Resumes string `json:"resumes,omitempty"`
+	// Revision is the commit that the code is from, with "-dirty" if it was changed since; empty if it isn't known. It is for
+	// the record.
+	Revision string `json:"revision,omitempty"`
 	// Images are the distinct images the steps need; none on a target that runs processes.
 	Images []Image `json:"images,omitempty"`
 	// Settings are the orchestrator's settings for the run as a whole.

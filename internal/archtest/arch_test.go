@@ -52,6 +52,7 @@ var ranks = []struct {
 	{"image/**", 5},
 	{"orchestrator/**", 5},
 	{"prune", 6},
+	{"report", 6},
 	{"metadata/kubernetes", 6}, // runs the server that metadata/mysql connects to
 	{"metadata/**", 5},
 	{"secrets/**", 5},

@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// revisionAnnotation names the commit in an image's annotations.
+const revisionAnnotation = "org.opencontainers.image.revision"
+
 // provenance says where the code of an image is from, as annotations: what git knows of the folder, and which proa built it.
 func (l *launch) provenance(ctx context.Context) map[string]string {
 	out := map[string]string{"dev.proa.version": l.Version}
@@ -17,7 +20,7 @@ func (l *launch) provenance(ctx context.Context) map[string]string {
 	if changes, ok := l.git(ctx, "status", "--porcelain", "--untracked-files=no"); !ok || changes != "" {
 		revision += "-dirty"
 	}
-	out["org.opencontainers.image.revision"] = revision
+	out[revisionAnnotation] = revision
 	if origin, ok := l.git(ctx, "config", "--get", "remote.origin.url"); ok {
 		if source := public(origin); source != "" {
 			out["org.opencontainers.image.source"] = source

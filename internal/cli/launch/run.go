@@ -167,6 +167,9 @@ func (l *launch) broken(kind stack.Kind, err error) error {
 
 // create records the run, with its spec and plan frozen.
 func (l *launch) create(ctx context.Context) error {
+	if l.plan.Revision == "" { // a retried run has that of its first code
+		l.plan.Revision = l.provenance(ctx)[revisionAnnotation]
+	}
 	frozen, err := encode(l.plan)
 	if err != nil {
 		return fmt.Errorf("encoding the plan: %w", err)

@@ -18,9 +18,9 @@ type drawing struct {
 }
 
 func (d *drawing) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&d.graph, "graph", "", "draw the graph of the steps: text, mermaid or dot")
+	cmd.Flags().StringVar(&d.graph, "graph", "", "draw the graph of the steps: text, mermaid, dot or svg")
 	cmd.Flags().Lookup("graph").NoOptDefVal = "text"
-	_ = cmd.RegisterFlagCompletionFunc("graph", cobra.FixedCompletions([]string{"text", "mermaid", "dot"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("graph", cobra.FixedCompletions([]string{"text", "mermaid", "dot", "svg"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().BoolVar(&d.timeline, "timeline", false, "draw when each step waited, pulled its image, imported, ran and uploaded")
 }
 
@@ -46,8 +46,10 @@ func (n noun) draw(ctx context.Context, d drawing, run string) (err error) {
 		text = g.Mermaid()
 	case "dot":
 		text = g.DOT()
+	case "svg":
+		text = g.SVG()
 	default:
-		return fault.New(fault.Usage, "write --graph, --graph=mermaid or --graph=dot", "%q is no way to draw a graph", d.graph)
+		return fault.New(fault.Usage, "write --graph, --graph=mermaid, --graph=dot or --graph=svg", "%q is no way to draw a graph", d.graph)
 	}
 	if d.timeline {
 		width := 80

@@ -21,7 +21,7 @@ type noun struct{ *kit.Kit }
 func New(k *kit.Kit) *cobra.Command {
 	n := noun{k}
 	return kit.Group("runs", "Show, read, cancel and delete runs of the active stack",
-		n.listCommand(), n.showCommand(), n.logsCommand("proa runs logs"), n.cancelCommand(), n.deleteCommand(), n.again(launch.NewResume), n.again(launch.NewRetry), n.diffCommand())
+		n.listCommand(), n.showCommand(), n.logsCommand("proa runs logs"), n.cancelCommand(), n.deleteCommand(), n.again(launch.NewResume), n.again(launch.NewRetry), n.diffCommand(), n.reportCommand())
 }
 
 // again makes a command that repeats a run.
