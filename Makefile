@@ -56,7 +56,14 @@ test-python: venv ## run the Python tests
 	$(call STEP,Python tests)
 	cd python && ../$(VENV)/bin/python -m pytest -q
 
-test-go: venv ## run the Go tests, with the race detector and against the real services
+# The page of a run is opened in a real browser, which comes with a Debian package.
+.PHONY: browser
+browser:
+	@command -v chromium-headless-shell || command -v chromium || command -v google-chrome || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get && apt-get -qq update && apt-get -y -qq --no-install-recommends install chromium-headless-shell; } || \
+	  echo "no Chromium: tests of pages are skipped"
+
+test-go: venv browser ## run the Go tests, with the race detector and against the real services
 	$(call STEP,Go tests)
 	@$(WITH_CLUSTER); export PATH=$(CURDIR)/$(VENV)/bin:$$PATH; \
 	  go test -race -timeout 20m $$(go list ./... | grep -v -e /e2e$$ -e /cmd/proa$$); \

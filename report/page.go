@@ -59,7 +59,16 @@ type stepView struct {
 	Log, LogMore                                string
 }
 
-type failureView struct{ Kind, Type, Message, Evidence, Remedy, Traceback string }
+type failureView struct {
+	Kind, Type, Message, Evidence, Traceback string
+	Remedy                                   []words
+}
+
+// words are a part of a text that is code, or isn't.
+type words struct {
+	Text string
+	Code bool
+}
 
 type tryView struct {
 	Number                    int
@@ -149,10 +158,22 @@ func (f *facts) facts() []pair {
 	all := []pair{
 		{"Pipeline", f.run.Pipeline}, {"Stack", f.run.Stack}, {"Orchestrator", place},
 		{"Started", moment(f.run.Started)}, {"Took", f.took(f.run.Started, f.run.Ended)}, {"Run id", f.run.ID},
-		{"Script", f.spec.Source.Main}, {"Code revision", f.plan.Revision}, {"Python", f.spec.Source.Python},
+		{"Script", f.spec.Source.Main}, {"Code revision", revision(f.plan.Revision)}, {"Python", f.spec.Source.Python},
 		{"Resumes", f.plan.Resumes}, {"Images", strings.Join(images, " ")},
 	}
 	return tidy(all)
+}
+
+// revision is a commit, abbreviated as git does.
+func revision(commit string) string {
+	hash, changed, _ := strings.Cut(commit, "-")
+	if len(hash) > 12 {
+		hash = hash[:12]
+	}
+	if changed != "" {
+		hash += ", and what was changed since"
+	}
+	return hash
 }
 
 // tidy leaves out what is empty, and makes the rest fit to be shown.
@@ -231,7 +252,7 @@ func (f *facts) failure(failure *step.Failure) *failureView {
 	}
 	return &failureView{
 		Kind: string(failure.Kind), Type: clean(failure.Type), Message: head(clean(failure.Message), 4*oneValue),
-		Evidence: head(clean(failure.Evidence), 4*oneValue), Remedy: remedy(failure),
+		Evidence: head(clean(failure.Evidence), 4*oneValue), Remedy: remedy(failure.Kind),
 		Traceback: tail(clean(failure.Traceback), f.limit(allTracebacks, oneTrace)),
 	}
 }

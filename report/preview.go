@@ -54,8 +54,10 @@ func (f *facts) content(ctx context.Context, v *artifactView, m step.Manifest) {
 		files++
 		kind := strings.ToLower(path.Ext(file.Path))
 		if kind == ".png" || kind == ".jpg" || kind == ".jpeg" || kind == ".gif" {
-			if data, ok := f.data(ctx, file, int64(f.limit(allImages, oneImage))); ok && len(v.Images) < 4 {
-				v.Images = append(v.Images, dataURL(data))
+			if data, ok := f.data(ctx, file, int64(f.limit(allImages, oneImage)*3/4)); ok && len(v.Images) < 4 { // base64 is longer
+				if url := dataURL(data); url != "" {
+					v.Images = append(v.Images, url)
+				}
 			}
 			continue
 		}

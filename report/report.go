@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/proa-ml/proa/artifact"
@@ -30,10 +31,10 @@ type Sources struct {
 
 // Limits of a page, in bytes of its text. What there is for all steps is shared out among them.
 const (
-	allLogs, oneLog               = 1_200_000, 24_000
-	allTracebacks, oneTrace       = 500_000, 8_000
-	allPreviews, onePreview       = 600_000, 2_500
-	allImages, oneImage           = 1_200_000, 200_000
+	allLogs, oneLog               = 900_000, 24_000
+	allTracebacks, oneTrace       = 400_000, 8_000
+	allPreviews, onePreview       = 400_000, 2_500
+	allImages, oneImage           = 1_000_000, 250_000
 	oneValue                      = 300
 	mostPairs                     = 40
 	mostOutputs                   = 20
@@ -65,12 +66,13 @@ func Write(ctx context.Context, s Sources, idOrName string, w io.Writer) error {
 // facts are all that is read of a run.
 type facts struct {
 	Sources
-	row   driver.Run
-	run   inspect.Run
-	spec  spec.Pipeline
-	plan  plan.Plan
-	graph inspect.Graph
-	tries map[string][]inspect.Try
+	row     driver.Run
+	run     inspect.Run
+	spec    spec.Pipeline
+	plan    plan.Plan
+	graph   inspect.Graph
+	tries   map[string][]inspect.Try
+	origins origins
 	// share is how many steps share what is bounded for all.
 	share int
 }
@@ -105,4 +107,12 @@ func read(ctx context.Context, s Sources, idOrName string) (*facts, error) {
 func (f *facts) limit(all, one int) int { return max(min(one, all/f.share), least) }
 
 // remedy says what to do about a failure.
-func remedy(failure *step.Failure) string { return failure.Kind.Remedy() }
+func remedy(kind step.FailureKind) []words {
+	var parts []words
+	for i, text := range strings.Split(kind.Remedy(), "`") {
+		if text != "" {
+			parts = append(parts, words{text, i%2 == 1})
+		}
+	}
+	return parts
+}

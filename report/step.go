@@ -29,23 +29,14 @@ func (f *facts) step(ctx context.Context, s inspect.Step, number int) (stepView,
 		v.Because = "Skipped, because a step before it did not succeed."
 	}
 	f.fromPlan(&v, s)
-	v.CachedFrom = f.nameOf(ctx, s.CachedFrom)
+	if s.CachedFrom != "" {
+		v.CachedFrom = clean(f.origins.find(ctx, f.Metadata, s.CachedFrom).Name)
+	}
 	if f.Artifacts == nil {
 		return v, nil
 	}
 	v.Artifacts = f.artifacts(ctx, s)
 	return v, f.log(ctx, &v, s)
-}
-
-// nameOf is what people call a run that a result was taken from.
-func (f *facts) nameOf(ctx context.Context, id string) string {
-	if id == "" {
-		return ""
-	}
-	if r, err := f.Metadata.Run(ctx, id); err == nil {
-		return clean(r.Name)
-	}
-	return id + " (deleted)"
 }
 
 // fromPlan adds what the step was to do.
@@ -88,9 +79,9 @@ func (f *facts) fromPlan(v *stepView, s inspect.Step) {
 // log adds the end of what the step wrote.
 func (f *facts) log(ctx context.Context, v *stepView, s inspect.Step) error {
 	limit := f.limit(allLogs, oneLog)
-	attempt, err := inspect.LogOf(ctx, f.Metadata, f.run.ID, s.Name)
-	if err != nil || attempt.Name == "" {
-		return err
+	attempt := f.attempt(ctx, s)
+	if attempt.Name == "" {
+		return nil
 	}
 	text, whole, err := inspect.LogTail(ctx, f.Artifacts, attempt, int64(limit))
 	if err != nil {
@@ -98,7 +89,7 @@ func (f *facts) log(ctx context.Context, v *stepView, s inspect.Step) error {
 		v.Log = "–"
 		return ctx.Err()
 	}
-	v.Log = tail(terminal(string(text)), limit)
+	v.Log = tail(strings.TrimRight(terminal(string(text)), "\n "), limit)
 	if whole > int64(len(text)) || len(v.Log) < len(text)/2 {
 		v.LogMore = fmt.Sprintf("The end of %s. All of it: proa logs %s %s", size(whole), clean(f.run.Name), quoted(clean(s.Name)))
 	}

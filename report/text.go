@@ -11,7 +11,8 @@ import (
 	"github.com/proa-ml/proa/inspect"
 )
 
-func clean(text string) string { return inspect.Printable(text) }
+// clean makes a text fit to be shown.
+func clean(text string) string { return inspect.Printable(sequences.ReplaceAllString(text, "")) }
 
 // sequences are what terminals are told with, such as colours.
 var sequences = regexp.MustCompile(`\x1b(\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-_])`)

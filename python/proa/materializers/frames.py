@@ -11,7 +11,10 @@ from proa.materializers.pickled import read_pickle, write_pickle
 
 
 class FrameMaterializer(Materializer):
-    """Frames as Parquet if pyarrow is installed and the frame survives it unchanged; all else as pickle."""
+    """Frames as Parquet if pyarrow is installed and the frame survives it unchanged; all else as pickle.
+
+    The first rows of a frame lie beside it as ``head.csv``.
+    """
 
     def can_save(self, value: Any) -> bool:
         """Report whether it is of one of pandas' own classes."""
@@ -22,6 +25,7 @@ class FrameMaterializer(Materializer):
             value.to_parquet(path / "frame.parquet", engine="pyarrow")
         else:
             write_pickle(value, path / "frame.pickle")
+        _write_head(value, path / "head.csv")
 
     def load(self, path: Path, type: Any) -> Any:
         parquet = path / "frame.parquet"
@@ -42,6 +46,16 @@ class FrameMaterializer(Materializer):
         if len(value.shape) == 2:
             return f"{kind} {value.shape[0]}x{value.shape[1]}"
         return one_line(f"{kind} of {len(value)} {value.dtype}")
+
+
+def _write_head(value: Any, file: Path) -> None:
+    """Write the first rows and columns of a frame for people to look at. Nothing reads them again."""
+    if len(value.shape) != 2:
+        return
+    try:
+        file.write_text(value.iloc[:10, :12].to_csv(), encoding="utf-8", errors="replace")
+    except Exception:
+        file.unlink(missing_ok=True)  # some of its values can't be written as text
 
 
 def _fits_parquet(value: Any) -> bool:
