@@ -90,7 +90,7 @@ func (f *facts) log(ctx context.Context, v *stepView, s inspect.Step) error {
 		return ctx.Err()
 	}
 	v.Log = tail(strings.TrimRight(terminal(string(text)), "\n "), limit)
-	if whole > int64(len(text)) || len(v.Log) < len(text)/2 {
+	if whole > int64(len(text)) || strings.HasPrefix(v.Log, "…") {
 		v.LogMore = fmt.Sprintf("The end of %s. All of it: proa logs %s %s", size(whole), clean(f.run.Name), quoted(clean(s.Name)))
 	}
 	return nil

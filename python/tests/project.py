@@ -19,9 +19,11 @@ class Attempt(NamedTuple):
 
     code: int
     result: Optional[Dict[str, Any]]
+    """The result, without the times in it."""
     stdout: str
     stderr: str
     outputs: Dict[str, Path]
+    times: Dict[str, float]
 
     @property
     def failure(self) -> Dict[str, Any]:
@@ -94,8 +96,9 @@ class Project:
         done = self.run(["-m", "proa.runner"], PROA_REQUEST=str(work / "request.json"), **environment)
         result_file = work / "result.json"
         result = json.loads(result_file.read_bytes()) if result_file.exists() else None
+        times = (result or {}).pop("times", {})
         folders = {item["name"]: Path(item["path"]) for item in request["outputs"]}
-        return Attempt(done.returncode, result, done.stdout, done.stderr, folders)
+        return Attempt(done.returncode, result, done.stdout, done.stderr, folders, times)
 
 
 def make_request(

@@ -195,7 +195,7 @@ def test_the_module_is_imported_once_and_nothing_leaks(serve: Serve, project: Pr
     second = server.fork("run:look", OWN="mine")
     assert second.end()["status"] == 0
     assert second.text.decode().splitlines()[2] == f"0 None yes mine {project.root} True [] []"
-    assert json.loads((second.work / "result.json").read_bytes()) == {"apiVersion": "proa/v1"}
+    assert json.loads((second.work / "result.json").read_bytes()).keys() == {"apiVersion", "times"}
     assert (project.root / "imports").read_text() == f"run {server.process.pid} __main__.py 1\n"
 
 

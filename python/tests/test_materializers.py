@@ -132,6 +132,17 @@ def test_numpy_values_that_its_format_would_change_are_pickled(value: Any, tmp_p
     assert list(files(tmp_path)) == ["value.cloudpickle"]
 
 
+def test_the_first_rows_of_a_frame_are_beside_it(tmp_path: Path) -> None:
+    frame = pd.DataFrame({f"c{i}": range(100) for i in range(30)})
+    named_materializer(materializer_for(frame)).save(frame, tmp_path)
+    head = (tmp_path / "head.csv").read_text().splitlines()
+    assert len(head) == 11 and head[1] == "0" + ",0" * 12
+    series = pd.Series([1, 2])
+    (tmp_path / "series").mkdir()
+    named_materializer(materializer_for(series)).save(series, tmp_path / "series")
+    assert not (tmp_path / "series" / "head.csv").exists()
+
+
 FRAMES = [
     pd.DataFrame({"0": [1.0, 2.0], "1": [3, 4]}),
     pd.DataFrame({"a": ["x", None], "b": pd.to_datetime(["2026-01-01", None])}),
