@@ -32,7 +32,7 @@ func (g Graph) svg(style string, link func(int) string) string {
 	}
 	for i, n := range g.Nodes {
 		box := l.Boxes[i]
-		name := Printable(n.Name)
+		name := Label(Printable(n.Name))
 		if link != nil {
 			fmt.Fprintf(&b, `<a href="%s">`, html.EscapeString(link(i)))
 		}
