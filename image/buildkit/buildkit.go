@@ -39,7 +39,7 @@ type Logins interface {
 type Config struct {
 	Engine   Engine
 	Registry Registry
-	// Index says how pip finds packages. It is asked when an engine builds.
+	// Index says how pip and uv find packages. It is asked when an engine builds.
 	Index func() (Index, error)
 }
 
@@ -85,7 +85,7 @@ func (b *Builder) Build(ctx context.Context, r driver.Request, p driver.Progress
 			return driver.Image{}, err
 		}
 		if installs(r) {
-			r.Requirements, r.Constraints, r.IndexOptions, r.InstallerArgs, r.Secrets = nil, nil, nil, nil, nil
+			r.Requirements, r.Constraints, r.IndexOptions, r.Installer, r.InstallerArgs, r.Secrets = nil, nil, nil, "", nil, nil
 		}
 		r.Base, r.Recipe = base, driver.Recipe{}
 	}

@@ -1,6 +1,7 @@
 package buildkit
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,7 +49,7 @@ func requirements(r driver.Request) string {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString("RUN --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=" + pipEnv + " \\\n" +
+	b.WriteString("RUN --mount=type=cache,target=/root/.cache/" + cmp.Or(r.Installer, "pip") + " --mount=type=secret,id=" + pipEnv + " \\\n" +
 		"    --mount=type=secret,id=" + pipConfig + " --mount=type=secret,id=" + pipCA + " \\\n" +
 		"    . " + secretDir + pipEnv + " \\\n")
 	b.WriteString(lines("requirements", append(slices.Clone(r.IndexOptions), r.Requirements...)))
@@ -60,8 +61,7 @@ func requirements(r driver.Request) string {
 	for _, argument := range r.InstallerArgs {
 		arguments += " " + quote(argument)
 	}
-	b.WriteString(" && python3 -m pip install --no-input --disable-pip-version-check --root-user-action=ignore " + arguments + " \\\n" +
-		" && rm /tmp/*.txt\n")
+	b.WriteString(installer(r.Installer, arguments))
 	return b.String()
 }
 

@@ -47,6 +47,21 @@ RUN --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=pip.env \
  && rm /tmp/*.txt
 `,
 		},
+		"requirements, with uv": {
+			request: driver.Request{Requirements: []string{"tabulate"}, Installer: "uv", InstallerArgs: []string{"--no-deps"}},
+			want: `FROM python:3.11-slim@sha256:0
+
+USER root
+RUN --mount=type=cache,target=/root/.cache/uv --mount=type=secret,id=pip.env \
+    --mount=type=secret,id=pip.conf --mount=type=secret,id=ca.pem \
+    . /run/secrets/pip.env \
+ && printf '%s\n' \
+    'tabulate' > /tmp/requirements.txt \
+ && { command -v uv > /dev/null || python3 -m pip install --no-input --disable-pip-version-check --root-user-action=ignore --quiet --target /tmp/uv uv; } \
+ && PATH="$PATH:/tmp/uv/bin" uv pip install --system -r /tmp/requirements.txt '--no-deps' \
+ && rm -rf /tmp/*.txt /tmp/uv
+`,
+		},
 		"a user's own": {
 			users:   "FROM debian AS one\nRUN true\n\n",
 			request: driver.Request{Recipe: driver.Recipe{Dockerfile: "Dockerfile"}},

@@ -16,9 +16,9 @@ const (
 	secretDir = "/run/secrets/"
 )
 
-// Index is how pip finds packages during a build: as it does on this machine.
+// Index is how pip and uv find packages during a build: as it does on this machine.
 type Index struct {
-	// Variables are pip's own, such as PIP_INDEX_URL.
+	// Variables are pip's own, such as PIP_INDEX_URL, and uv's.
 	Variables map[string]string
 	// Config is a pip configuration file; CA holds certificates in PEM. Both may be empty.
 	Config, CA []byte
@@ -54,6 +54,7 @@ func FindIndex(env func(string) string) (Index, error) {
 			}
 		}
 	}
+	index.findUV(env)
 	return index, nil
 }
 
@@ -82,7 +83,10 @@ func (i Index) secrets(more map[string]string) map[string][]byte {
 	all := map[string][]byte{}
 	var lines strings.Builder
 	export := func(name, value string) { fmt.Fprintf(&lines, "export %s=%s\n", name, quote(value)) }
-	export("PIP_BREAK_SYSTEM_PACKAGES", "1")
+	for _, tool := range []string{"PIP", "UV"} {
+		export(tool+"_BREAK_SYSTEM_PACKAGES", "1")
+	}
+	export("UV_LINK_MODE", "copy") // its cache is on another file system
 	for _, variables := range []map[string]string{i.Variables, more} {
 		for name, value := range variables {
 			export(name, value)
@@ -94,6 +98,7 @@ func (i Index) secrets(more map[string]string) map[string][]byte {
 	}
 	if len(i.CA) > 0 {
 		export("PIP_CERT", secretDir+pipCA)
+		export("SSL_CERT_FILE", secretDir+pipCA)
 		all[pipCA] = i.CA
 	}
 	all[pipEnv] = []byte(lines.String())

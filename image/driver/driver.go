@@ -32,8 +32,10 @@ type Request struct {
 	Constraints  []string
 	IndexOptions []string
 	Lock         *spec.Lock
-	// InstallerArgs are further arguments of uv; Secrets are variables of its environment, which are kept out of
+	// Installer is "uv" or "pip", and empty for the builder's own choice; a builder may have one only. InstallerArgs are further
+	// arguments of it; Secrets are variables of its environment, which are kept out of
 	// everything that is stored or shown.
+	Installer     string
 	InstallerArgs []string
 	Secrets       map[string]string
 	// Environment is set in the image; User, numeric, is who it runs as, and empty means the usual one.

@@ -35,7 +35,7 @@ func (l *launch) request(ctx context.Context, i plan.Image, repository string, n
 		Repository: repository, Tag: i.Tag, Base: i.Base, Platform: i.Platform,
 		Python: i.Python, Interpreter: l.pipeline.Source.Interpreter, Root: root,
 		Requirements: i.Requirements, Constraints: i.Constraints, IndexOptions: i.IndexOptions, Lock: i.Lock,
-		InstallerArgs: i.InstallerArgs, Environment: i.Environment, User: i.User,
+		Installer: i.Installer, InstallerArgs: i.InstallerArgs, Environment: i.Environment, User: i.User,
 		Files: map[string]string{"/opt/proa/sdk/proa": filepath.Join(folder, "proa")}, PlatformFiles: launchers,
 		Ignore: i.Dockerignore,
 		Labels: map[string]string{"dev.proa.pipeline": l.pipeline.Name}, Annotations: l.provenance(ctx),
