@@ -54,11 +54,23 @@ func fresh(t *testing.T, config mysql.Config) mysql.Config {
 	return config
 }
 
+// TestMySQL tests a MariaDB, and TestOracleMySQL a MySQL, which differs in its collations, in how it checks passwords, and in how
+// it changes tables.
 func TestMySQL(t *testing.T) {
 	config, ok := external(t)
 	if !ok {
 		config = startServer(t).config()
 	}
+	testServer(t, config)
+}
+
+func TestOracleMySQL(t *testing.T) {
+	config := oracle(t)
+	t.Run("first login", func(t *testing.T) { testFirstLogin(t, config) })
+	testServer(t, config)
+}
+
+func testServer(t *testing.T, config mysql.Config) {
 	t.Run("conformance", func(t *testing.T) {
 		drivertest.Run(t, func(t *testing.T) func(*testing.T) driver.Store {
 			config := fresh(t, config)
@@ -69,6 +81,31 @@ func TestMySQL(t *testing.T) {
 	t.Run("half a migration", func(t *testing.T) { testHalfMigration(t, fresh(t, config)) })
 	t.Run("newer schema", func(t *testing.T) { testNewerSchema(t, fresh(t, config)) })
 	t.Run("wrong password", func(t *testing.T) { testWrongPassword(t, fresh(t, config)) })
+}
+
+// testFirstLogin logs in as a user that the server has never seen: it can't compare a hash that it remembers, so the password goes
+// to it encrypted, by its public key or by TLS.
+func testFirstLogin(t *testing.T, config mysql.Config) {
+	admin := fresh(t, config)
+	open(t, admin)
+	db := rawDB(t, admin)
+	for name, secure := range map[string]mysql.Verify{"plain": mysql.VerifyOff, "tls": mysql.VerifyNone} {
+		user := "first-" + name + "-" + strings.ToLower(rand.Text())[:8]
+		if _, err := db.ExecContext(t.Context(), "CREATE USER '"+user+"'@'%' IDENTIFIED WITH caching_sha2_password BY '"+oddInSQL+"'"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _, _ = db.ExecContext(context.WithoutCancel(t.Context()), "DROP USER '"+user+"'@'%'") })
+		if _, err := db.ExecContext(t.Context(), "GRANT ALL ON *.* TO '"+user+"'@'%'"); err != nil {
+			t.Fatal(err)
+		}
+		login := admin
+		login.Username, login.Password, login.Verify = user, "wrong", secure
+		if _, err := mysql.Open(t.Context(), login, nil); err == nil || !strings.Contains(err.Error(), "refuses the user") {
+			t.Errorf("%s: a wrong password: got %v", name, err)
+		}
+		login.Password = oddPassword
+		open(t, login)
+	}
 }
 
 // testOpenedAtOnce migrates one new database from many pools, each as good as a process of its own.

@@ -169,3 +169,18 @@ func external(t *testing.T) (mysql.Config, bool) {
 	}
 	return config, true
 }
+
+// oracle returns the test cluster's MySQL, which it has unless Debian didn't give it one.
+func oracle(t *testing.T) mysql.Config {
+	t.Helper()
+	if why := os.Getenv("PROA_TEST_ORACLE_MYSQL_MISSING"); why != "" {
+		t.Skip("the cluster has no MySQL: " + why)
+	}
+	config, _ := external(t)
+	port, err := strconv.Atoi(os.Getenv("PROA_TEST_ORACLE_MYSQL_PORT"))
+	if err != nil || config.Host == "" {
+		testbed.Missing(t, "PROA_TEST_ORACLE_MYSQL_PORT is not set; `go run ./hack/cluster env` prints it")
+	}
+	config.Port = port
+	return config
+}

@@ -74,6 +74,9 @@ func Flavors(catalogue flavor.Catalogue) map[string]string {
 	for _, kind := range stack.Kinds() {
 		var page strings.Builder
 		fmt.Fprintf(&page, "# Flavors of %s\n\n%s\n", kind.Plural(), generated)
+		if kind == stack.ArtifactStore || kind == stack.ContainerRegistry {
+			page.WriteString("\n[Clouds](../clouds.md) tells which credentials are looked for, and what they have to be allowed.\n")
+		}
 		for _, f := range catalogue.Kind(kind) {
 			fmt.Fprintf(&page, "\n## %s\n\n%s.\n", f.Name, strings.TrimSuffix(f.Meaning, "."))
 			attributes(&page, f)

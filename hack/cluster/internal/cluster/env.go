@@ -33,7 +33,7 @@ func (c *Cluster) Env() ([]Variable, error) {
 func (c *Cluster) variables(f facts) []Variable {
 	network := f.namespace(c.state)
 	node := network.Node().String()
-	return []Variable{
+	return append(oracleVariables(f), []Variable{
 		{"KUBECONFIG", c.state.path("kubeconfig")},
 		{"PROA_TEST_CONTEXT", contextName},
 		{"PROA_TEST_KUBECONFIG", c.state.path("kubeconfig")},
@@ -63,7 +63,7 @@ func (c *Cluster) variables(f facts) []Variable {
 		{"PROA_TEST_DOCKER_HOST", "unix://" + c.state.dockerSocket()},
 		{"PROA_TEST_HOST", network.Host().String()},
 		{"PROA_CLUSTER_DIR", string(c.state)},
-	}
+	}...)
 }
 
 // Shell renders variables as lines that a shell can evaluate.

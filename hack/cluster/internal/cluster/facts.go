@@ -21,6 +21,7 @@ const (
 	registryPort = 5000
 	s3Port       = 9000
 	mysqlPort    = 3306
+	oraclePort   = 3307
 	dnsPort      = 5353
 	gcsPort      = 4443
 	azurePort    = 10000
@@ -49,15 +50,17 @@ type facts struct {
 	MySQLPassword string            `json:"mysqlPassword"`
 	GCSKey        string            `json:"gcsKey"` // of the service account, as PEM
 	AzureKey      string            `json:"azureKey"`
-	Version       string            `json:"version"`   // of the components
-	Emulators     string            `json:"emulators"` // the binary of the storage emulator
-	Azurite       string            `json:"azurite"`   // its program in the cache
-	Python        string            `json:"python"`    // version in the base image
-	MariaDB       string            `json:"mariadb"`   // tag of the image, which changes with it: nodes keep what they have pulled
-	BuildKit      string            `json:"buildkit"`  // likewise
-	Volumes       string            `json:"volumes"`   // the binary of the server of volumes
-	Kernel        map[string]string `json:"kernel"`    // settings of the machine as they were before
-	Boot          string            `json:"boot"`      // the machine's boot in which the data was last in use
+	Version       string            `json:"version"`            // of the components
+	Emulators     string            `json:"emulators"`          // the binary of the storage emulator
+	Azurite       string            `json:"azurite"`            // its program in the cache
+	Python        string            `json:"python"`             // version in the base image
+	MariaDB       string            `json:"mariadb"`            // tag of the image, which changes with it: nodes keep what they have pulled
+	BuildKit      string            `json:"buildkit"`           // likewise
+	Volumes       string            `json:"volumes"`            // the binary of the server of volumes
+	Oracle        []string          `json:"oracle,omitempty"`   // the command of MySQL's own server, out of the cache
+	NoOracle      string            `json:"noOracle,omitempty"` // why there is none
+	Kernel        map[string]string `json:"kernel"`             // settings of the machine as they were before
+	Boot          string            `json:"boot"`               // the machine's boot in which the data was last in use
 	Complete      bool              `json:"complete"`
 }
 

@@ -24,7 +24,9 @@ type parts struct {
 	buildkit   string // the image of a builder of images
 	volumes    string
 	emulators  build.Components
-	azurite    string // its program
+	azurite    string   // its program
+	oracle     []string // the command of MySQL's own server
+	noOracle   string   // why there is none
 }
 
 // prepare installs, builds and downloads what is not there yet.
@@ -77,6 +79,7 @@ func (c *Cluster) prepare(ctx context.Context) (parts, error) {
 			p.azurite, err = c.cache.Azurite(ctx, filepath.Join(filepath.Dir(source), "emulators", "azurite"))
 			return err
 		})},
+		{name: oracleName, needs: []string{"mariadb"}, run: c.saying("MySQL", func(ctx context.Context) error { return c.findOracle(ctx, apt, &p) })},
 		{name: "database", run: func(ctx context.Context) (err error) {
 			p.database, err = c.cache.Database(ctx)
 			return err

@@ -101,10 +101,12 @@ func answers(ctx context.Context, url string) error {
 	return nil
 }
 
-// mysqlReady reads the greeting, which the server sends once it has run its initial statements.
-func (c *Cluster) mysqlReady(ctx context.Context, f facts) error {
+func (c *Cluster) mysqlReady(ctx context.Context, f facts) error { return c.greeted(ctx, f, mysqlPort) }
+
+// greeted reads a database server's greeting, which it sends once it has run its initial statements.
+func (c *Cluster) greeted(ctx context.Context, f facts, port int) error {
 	var dialer net.Dialer
-	connection, err := dialer.DialContext(ctx, "tcp", c.address(f, mysqlPort))
+	connection, err := dialer.DialContext(ctx, "tcp", c.address(f, port))
 	if err != nil {
 		return err
 	}

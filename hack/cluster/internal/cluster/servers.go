@@ -25,6 +25,7 @@ type server struct {
 func (c *Cluster) servers(f facts) []server {
 	all := append(c.controlPlane(f), c.nodeServers(f)...)
 	all = append(all, c.services(f)...)
+	all = append(all, c.oracle(f)...)
 	for i := range all {
 		if all[i].grace == 0 {
 			all[i].grace = 5 * time.Second

@@ -32,6 +32,7 @@ func (c *Cluster) Up(ctx context.Context) error {
 	f.MariaDB, f.Volumes = imageTag(made.mariadb), volumesBinary(made.volumes)
 	f.BuildKit = imageTag(made.buildkit)
 	f.Emulators, f.Azurite = emulatorsBinary(made.emulators), made.azurite
+	f.Oracle, f.NoOracle = made.oracle, made.noOracle
 	if err := writeFacts(c.state, f); err != nil {
 		return err
 	}
