@@ -108,11 +108,14 @@ func (j *job) pack(ctx context.Context, packs []*pack, meter *uploadMeter) error
 			fresh++
 		}
 	}
-	if fresh == 0 {
+	switch what := plural(len(packs), "dependency layer"); fresh {
+	case 0:
 		j.p.Detail("all dependency layers are in the cache")
-		j.p.Phase("pushing " + plural(len(packs), "dependency layer"))
-	} else {
-		j.p.Phase(fmt.Sprintf("packing and pushing %s, of which %d are new", plural(len(packs), "dependency layer"), fresh))
+		j.p.Phase("pushing " + what)
+	case len(packs):
+		j.p.Phase("packing and pushing " + what)
+	default:
+		j.p.Phase(fmt.Sprintf("packing %d and pushing %s", fresh, what))
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	slots := make(chan struct{}, workers())

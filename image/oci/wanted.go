@@ -163,7 +163,8 @@ func hashesOf(lines []string) map[string][]string {
 	out := map[string][]string{}
 	for _, line := range lines {
 		for _, m := range hashOption.FindAllStringSubmatch(line, -1) {
-			name := normal(packageName.FindString(line))
+			first, _, _ := strings.Cut(line, " ")
+			name := nameOf(first)
 			out[name] = append(out[name], m[1])
 		}
 	}

@@ -163,9 +163,12 @@ func TestHashThatDoesNotMatch(t *testing.T) {
 	needUV(t)
 	s := newServer(t)
 	pushBase(t, s.host+"/library/python:3-slim", "linux/amd64")
-	_, err := quick(t, offline(t, index(t))).Build(t.Context(), pythonRequest(t, s, "beta==1.0 --hash=sha256:"+strings.Repeat("0", 64)), nil)
-	if !errors.Is(err, driver.ErrInvalid) || !strings.Contains(strings.ToLower(err.Error()), "hash mismatch") {
-		t.Errorf("Build = %v, want the hash refused", err)
+	dir := index(t)
+	for _, line := range []string{"beta==1.0", filepath.Join(dir, "beta-1.0-py3-none-any.whl") + ` ; python_version >= "3"`} {
+		_, err := quick(t, offline(t, dir)).Build(t.Context(), pythonRequest(t, s, line+" --hash=sha256:"+strings.Repeat("0", 64)), nil)
+		if !errors.Is(err, driver.ErrInvalid) || !strings.Contains(strings.ToLower(err.Error()), "hash mismatch") {
+			t.Errorf("Build of %s = %v, want the hash refused", line, err)
+		}
 	}
 }
 

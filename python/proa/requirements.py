@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple
+from urllib.parse import unquote
 
 from proa.errors import PipelineError
 
@@ -14,6 +15,8 @@ _OPTION = re.compile(r"(--[a-z-]+|-[a-z])(?:\s*=\s*|\s+|)(.*)\Z")
 _LITERAL_PASSWORD = re.compile(
     r"https?://(?!([^/\s@:]+:)?\$\{[A-Z0-9_]+\}@)[^/\s@]+@|://[^/\s@:]+:(?!\$\{[A-Z0-9_]+\}@)[^/\s@]+@"
 )
+#: A wheel on this machine as tools write it that pin it, such as `six @ file:///wheels/six-1.17.0-py3-none-any.whl`.
+_LOCAL_WHEEL = re.compile(r"[A-Za-z0-9._-]+(?:\[[^]]*\])? @ file://(?:localhost)?(/\S+\.whl)(.*)\Z")
 _LONG = {
     "-r": "--requirement",
     "-c": "--constraint",
@@ -107,6 +110,9 @@ class Requirements:
             )
 
     def _specifier(self, line: str, folder: Path, where: str) -> str:
+        local = _LOCAL_WHEEL.match(line)
+        if local and " " not in unquote(local.group(1)):
+            line = unquote(local.group(1)) + local.group(2)
         name, *rest = line.split(" ", 1)
         if "://" in name or " @ " in line:
             return line

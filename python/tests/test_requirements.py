@@ -42,6 +42,9 @@ def read(folder: Path, **files: str) -> Requirements:
             ["./wheels/six-1.whl", "./wheels/six-2.whl --hash=sha256:1"],
         ),
         ("/elsewhere/six-1.whl", ["/elsewhere/six-1.whl"]),
+        ("six @ file:///elsewhere/s%2Bix-1.whl ; x --hash=sha256:1", ["/elsewhere/s+ix-1.whl ; x --hash=sha256:1"]),
+        ("six[a] @ file://localhost/elsewhere/six-1.whl", ["/elsewhere/six-1.whl"]),
+        ("six @ file:///my%20own/six-1.whl", ["six @ file:///my%20own/six-1.whl"]),
     ],
 )
 def test_lines(tmp_path: Path, text: str, want: list[str]) -> None:
