@@ -45,6 +45,8 @@ type Config struct {
 	PullSecret string
 	// KeepPods says which finished pods stay (see RunSettings).
 	KeepPods string
+	// Unlabelled is the name of the coordinator's pod if it isn't labelled with its run yet, as those of schedules.
+	Unlabelled string
 	// Coordinator is the host:port at which launchers reach the completion channel; empty means that there is none.
 	Coordinator string
 	// Listen is the address to serve it on, such as ":8443".
@@ -79,7 +81,7 @@ func LoadInCluster(env func(string) string, dir string) (InCluster, error) {
 	}}
 	secret := env(envSecret)
 	if secret != "" {
-		in.Config.Run = runOfJob(in.Config.Job.UID)
+		in.Config.Run, in.Config.Unlabelled = runOfJob(in.Config.Job.UID), env(EnvPodName)
 	} else {
 		secret = ObjectName(in.Config.Run)
 	}

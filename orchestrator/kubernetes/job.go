@@ -42,8 +42,10 @@ func buildJob(namespace string, s Submission) (*batchv1.Job, error) {
 			BackoffLimit:            settings.backoff(),
 			TTLSecondsAfterFinished: settings.ttl(),
 			ActiveDeadlineSeconds:   settings.deadline(),
-			PodReplacementPolicy:    ptr(batchv1.Failed),
-			Template:                corev1.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec},
+			// A coordinator whose node doesn't answer is replaced without waiting for its end, which nobody would tell. Should it
+			// live on unseen, it is fenced: whoever takes the run's lease is the only one who can record anything.
+			PodReplacementPolicy: ptr(batchv1.TerminatingOrFailed),
+			Template:             corev1.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec},
 		},
 	}, nil
 }

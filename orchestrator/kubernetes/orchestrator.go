@@ -79,6 +79,7 @@ func Open(ctx context.Context, c Config, opts *Options) (*Orchestrator, error) {
 		o.now = time.Now
 	}
 	o.tracker, o.pool = newTracker(o.now), newPool(o.now)
+	o.label(ctx)
 	if c.Coordinator != "" {
 		if err := o.listen(ctx, opts.Listener); err != nil {
 			return nil, err

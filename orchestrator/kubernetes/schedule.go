@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/proa-ml/proa/orchestrator"
 	"github.com/proa-ml/proa/spec"
@@ -115,6 +117,21 @@ func timing(c *batchv1.CronJob, s spec.Schedule) {
 		"": batchv1.ForbidConcurrent, "forbid": batchv1.ForbidConcurrent,
 		"allow": batchv1.AllowConcurrent, "replace": batchv1.ReplaceConcurrent,
 	}[s.Concurrency]
+}
+
+// label gives a schedule's coordinator the label of its run, whose id was not known when its Job was made. Without it the
+// run goes on, but isn't found by its label.
+func (o *Orchestrator) label(ctx context.Context) {
+	if o.config.Unlabelled == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	patch := fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, LabelRun, labelValue(o.config.Run))
+	_, err := o.client.CoreV1().Pods(o.config.Namespace).Patch(ctx, o.config.Unlabelled, types.MergePatchType, patch, metav1.PatchOptions{})
+	if err != nil {
+		o.logger.Debug("coordinator not labelled", "pod", o.config.Unlabelled, "error", err)
+	}
 }
 
 // forSchedule changes the container of a run's coordinator to one of whichever Job it is in.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -37,14 +39,27 @@ func (c *Client) Sweep(ctx context.Context, run string, grace time.Duration) err
 	return c.Finish(ctx, run)
 }
 
-// deleteJobs deletes the run's Job, whatever its name is.
+// deleteJobs deletes the run's Job, whatever its name is. A schedule's Job isn't labelled with the run; its pod is.
 func (c *Client) deleteJobs(ctx context.Context, run string) error {
 	jobs, err := c.client.BatchV1().Jobs(c.namespace).List(ctx, metav1.ListOptions{LabelSelector: runSelector(run, "")})
 	if err != nil {
 		return explainError("looking for the run's job", err)
 	}
-	for _, job := range jobs.Items {
-		if err := c.deleteJob(ctx, job.Name); err != nil {
+	pods, err := c.client.CoreV1().Pods(c.namespace).List(ctx, metav1.ListOptions{LabelSelector: runSelector(run, componentCoordinator)})
+	if err != nil {
+		return explainError("looking for the run's coordinator", err)
+	}
+	names := map[string]bool{}
+	for i := range jobs.Items {
+		names[jobs.Items[i].Name] = true
+	}
+	for i := range pods.Items {
+		if owner := metav1.GetControllerOf(&pods.Items[i]); owner != nil && owner.Kind == "Job" {
+			names[owner.Name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if err := c.deleteJob(ctx, name); err != nil {
 			return err
 		}
 	}

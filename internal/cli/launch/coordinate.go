@@ -63,8 +63,8 @@ func coordinate(ctx context.Context, k *kit.Kit) (err error) {
 	}
 	options := config.Settings.engine()
 	options.Now, options.Rand, options.Holder, options.Observer = k.Now, k.Rand, in.Holder, run.NewLineObserver(k.Out)
-	// The cluster starts a coordinator only after the last one has ended, so there is no lease to wait for; and should one
-	// live on unseen, it is fenced.
+	// The cluster starts a coordinator when the last one has ended, is about to, or can't be reached, so there is no lease to
+	// wait for; and should one live on unseen, it is fenced.
 	options.Force = true
 	_, err = run.Execute(ctx, parts, in.Run, &options)
 	return err
