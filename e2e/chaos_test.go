@@ -25,12 +25,7 @@ const stormLimit = 8 * time.Minute
 
 // TestChaos runs pipelines on the throw-away cluster while all that can go away does.
 func TestChaos(t *testing.T) {
-	testbed.Long(t)
-	requireCluster(t)
-	requireVariables(t, "HOST")
-	if os.Getenv("PROA_CLUSTER_DIR") == "" {
-		testbed.Missing(t, "PROA_CLUSTER_DIR is not set: processes are killed and services stopped only on the throw-away cluster of hack/cluster")
-	}
+	requireOwnCluster(t)
 	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
 	if given := os.Getenv("PROA_CHAOS_SEED"); given != "" {
 		var err error
@@ -43,6 +38,23 @@ func TestChaos(t *testing.T) {
 	s := &storms{t: t, client: connect(t), faults: rand.New(rand.NewPCG(seed, seed)), effects: listen(t)} //nolint:gosec // it is to be replayed
 	p.Cmds["quiet"], p.Cmds["storm"] = s.quiet, s.storm
 	testscript.Run(t, p)
+}
+
+// TestChaosDisruptions has the cluster do to pods what clusters do, on purpose or not.
+func TestChaosDisruptions(t *testing.T) {
+	requireOwnCluster(t)
+	testscript.Run(t, scripts(t, "disruptions"))
+}
+
+// requireOwnCluster checks that there is a cluster that this test may do anything to.
+func requireOwnCluster(t *testing.T) {
+	t.Helper()
+	testbed.Long(t)
+	requireCluster(t)
+	requireVariables(t, "HOST")
+	if os.Getenv("PROA_CLUSTER_DIR") == "" {
+		testbed.Missing(t, "PROA_CLUSTER_DIR is not set: processes are killed and services stopped only on the throw-away cluster of hack/cluster")
+	}
 }
 
 // storms runs the pipeline storm.py with and without faults.
