@@ -37,6 +37,8 @@ func NewRun(k *kit.Kit) *cobra.Command {
 				return fault.New(fault.Usage, "usage: proa "+cmd.Use, "name a Python file, or a spec with --spec")
 			case specFile != "" && len(args) > 0:
 				return fault.New(fault.Usage, "usage: proa "+cmd.Use, "a spec and a file exclude each other")
+			case specFile == "" && resultFile != "":
+				return fault.New(fault.Usage, "`proa runs show RUN -o json` prints a run", "--result goes with --spec")
 			case build && specFile == "":
 				return Images(cmd.Context(), k, args, format, rebuild)
 			case build:

@@ -107,7 +107,7 @@ func (n noun) describeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			table := output.Table{Header: []string{"FIELD", "VALUE"}}
+			table := output.Table{Names: []string{s.Name}, Header: []string{"FIELD", "VALUE"}}
 			for _, row := range [][]string{
 				{"name", s.Name},
 				{"pipeline", s.Pipeline},
