@@ -43,21 +43,23 @@ func TestAmbientS3(t *testing.T) {
 		"shared profile": {profile: "team", env: func(t *testing.T, _ *cloudtest.Cloud) map[string]string {
 			return map[string]string{"AWS_SHARED_CREDENTIALS_FILE": shared(t, "[team]\naws_access_key_id="+env[3]+"\naws_secret_access_key="+env[4]+"\n")}
 		}},
-		"role of a profile": {asked: "AssumeRole", lifetime: time.Hour, profile: "team", env: func(t *testing.T, c *cloudtest.Cloud) map[string]string {
+		"role of a profile": {asked: "AssumeRole", profile: "team", env: func(t *testing.T, c *cloudtest.Cloud) map[string]string {
 			return map[string]string{"AWS_ENDPOINT_URL_STS": c.Plain.URL + "/sts/", "AWS_CONFIG_FILE": shared(t, "[profile team]\nrole_arn="+cloudtest.Role+"\nsource_profile=base\nregion="+env[2]+
 				"\n[profile base]\naws_access_key_id="+c.Key+"\naws_secret_access_key="+c.Secret+"\n")}
 		}},
-		"web identity": {asked: "AssumeRoleWithWebIdentity", lifetime: time.Hour, env: webIdentity},
+		"web identity": {asked: "AssumeRoleWithWebIdentity", env: webIdentity},
 		// Each is over at once, so that nothing works without new ones in the middle of the work.
 		"sessions that end": {asked: "AssumeRoleWithWebIdentity", lifetime: -time.Second, env: webIdentity},
-		"pod identity": {asked: "container", lifetime: time.Hour, env: func(t *testing.T, c *cloudtest.Cloud) map[string]string {
+		"machine": {asked: "machine", env: func(_ *testing.T, c *cloudtest.Cloud) map[string]string {
+			return map[string]string{"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": c.Plain.URL}
+		}},
+		"pod identity": {asked: "container", env: func(t *testing.T, c *cloudtest.Cloud) map[string]string {
 			return map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": c.Plain.URL + "/container", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": shared(t, cloudtest.ContainerToken)}
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cloud := cloudtest.Start(t)
-			cloud.Lifetime = c.lifetime
+			cloud := cloudtest.Start(t, cloudtest.Options{Lifetime: c.lifetime})
 			cfg := step.Store{URL: "s3://" + env[1] + "/artifact-test/" + rand.Text(), Options: map[string]string{"endpoint": env[0], "region": env[2]}}
 			if c.profile != "" {
 				cfg.Options["profile"] = c.profile
@@ -70,7 +72,7 @@ func TestAmbientS3(t *testing.T) {
 			if err := inProcess(t, cloud, cfg, c.env(t, cloud)); err != nil {
 				t.Error(err)
 			}
-			wantAsked(t, cloud, c.asked, c.lifetime < time.Minute)
+			wantAsked(t, cloud, c.asked, c.lifetime != 0)
 		})
 	}
 }
@@ -120,17 +122,16 @@ func TestAmbientGCS(t *testing.T) {
 		lifetime time.Duration
 		env      func(*cloudtest.Cloud) map[string]string
 	}{
-		"key file":         {"urn:ietf:params:oauth:grant-type:jwt-bearer", time.Hour, file("service_account")},
-		"person":           {"refresh_token", time.Hour, file("authorized_user")},
-		"federation":       {"exchange impersonate", time.Hour, file("external_account")},
-		"metadata":         {"metadata", time.Hour, metadata},
+		"key file":         {"urn:ietf:params:oauth:grant-type:jwt-bearer", 0, file("service_account")},
+		"person":           {"refresh_token", 0, file("authorized_user")},
+		"federation":       {"exchange impersonate", 0, file("external_account")},
+		"metadata":         {"metadata", 0, metadata},
 		"tokens that end":  {"metadata", time.Second, metadata},
 		"keys that expire": {"urn:ietf:params:oauth:grant-type:jwt-bearer", time.Second, file("service_account")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cloud := cloudtest.Start(t)
-			cloud.Lifetime = c.lifetime
+			cloud := cloudtest.Start(t, cloudtest.Options{Lifetime: c.lifetime})
 			cfg := step.Store{URL: real.URL + name, Options: map[string]string{}}
 			cfg.Options["endpoint"] = gate(t, true, real.Options["endpoint"], bearer, cloud,
 				func(w http.ResponseWriter, _ *http.Request) {
@@ -147,7 +148,7 @@ func TestAmbientGCS(t *testing.T) {
 			if err := inProcess(t, cloud, cfg, c.env(cloud)); err != nil {
 				t.Error(err)
 			}
-			wantAsked(t, cloud, c.asked, c.lifetime < time.Minute)
+			wantAsked(t, cloud, c.asked, c.lifetime != 0)
 		})
 	}
 }
@@ -182,7 +183,7 @@ func TestAmbientAzure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cloud := cloudtest.Start(t)
+			cloud := cloudtest.Start(t, cloudtest.Options{})
 			cfg := step.Store{URL: real.URL + name, Options: map[string]string{"account_name": real.Options["account_name"]}}
 			maps.Copy(cfg.Options, c.options)
 			cfg.Options["endpoint"] = gate(t, true, real.Options["endpoint"], bearer, cloud,
@@ -245,8 +246,7 @@ func TestAmbientRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cloud := cloudtest.Start(t)
-			cloud.Deny = true
+			cloud := cloudtest.Start(t, cloudtest.Options{Deny: true})
 			err := inProcess(t, cloud, c.cfg, c.env(cloud))
 			for _, text := range c.want {
 				if err == nil || !strings.Contains(err.Error(), text) || strings.Contains(err.Error(), "never-shown") || strings.Contains(err.Error(), "\n") {

@@ -277,3 +277,21 @@ func TestHostileManifest(t *testing.T) {
 		onlyEntries(t, parent)
 	}
 }
+
+// TestEndOfSession has the temporary keys that a store was given be over.
+func TestEndOfSession(t *testing.T) {
+	server := startS3(t)
+	cfg := server.config("x")
+	cfg.Options["token"] = "session"
+	server.hook(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Header.Get("X-Amz-Security-Token") != "session" {
+			return false
+		}
+		s3Fail(w, http.StatusBadRequest, "ExpiredToken")
+		return true
+	}, nil)
+	err := openStore(t, cfg).Check(t.Context())
+	if !errors.Is(err, artifact.ErrDenied) || !strings.Contains(err.Error(), "its session is over: give the store a new key, secret and token") {
+		t.Errorf("got %v, want ErrDenied, and what to do", err)
+	}
+}

@@ -25,9 +25,7 @@ func TestClouds(t *testing.T) {
 		host, user, asked string
 		env               func(w *world) map[string]string
 	}{
-		"amazon": {cloudtest.AmazonRegistry, "AWS", "GetAuthorizationToken CreateRepository", func(w *world) map[string]string {
-			return map[string]string{"AWS_ACCESS_KEY_ID": w.Key, "AWS_SECRET_ACCESS_KEY": w.Secret}
-		}},
+		"amazon": {cloudtest.AmazonRegistry, "AWS", "GetAuthorizationToken CreateRepository", amazonKeys},
 		"google": {googleRegistry, "oauth2accesstoken", "urn:ietf:params:oauth:grant-type:jwt-bearer registry urn:ietf:params:oauth:grant-type:jwt-bearer", func(w *world) map[string]string {
 			return map[string]string{"GOOGLE_APPLICATION_CREDENTIALS": w.GoogleFile("service_account")}
 		}},
@@ -40,7 +38,7 @@ func TestClouds(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newWorld(t, cloudtest.Options{})
 			for name, value := range c.env(w) {
 				t.Setenv(name, value)
 			}
@@ -85,8 +83,7 @@ func (w *world) wantLogin(t *testing.T, config driver.PullConfig, host, user str
 
 // TestRenewed has a login end in the middle of a push, as one of twelve hours does in the end.
 func TestRenewed(t *testing.T) {
-	w := newWorld(t)
-	w.Lifetime = 12 * time.Hour
+	w := newWorld(t, cloudtest.Options{Lifetime: 12 * time.Hour})
 	t.Setenv("AWS_ACCESS_KEY_ID", w.Key)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", w.Secret)
 	b := w.builder(t)
@@ -117,7 +114,7 @@ func TestRenewed(t *testing.T) {
 
 // TestOldDockerLogin has the Docker configuration hold what `aws ecr get-login-password` gave yesterday.
 func TestOldDockerLogin(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, cloudtest.Options{})
 	t.Setenv("AWS_ACCESS_KEY_ID", w.Key)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", w.Secret)
 	old := base64.StdEncoding.EncodeToString([]byte("AWS:yesterday"))
@@ -141,36 +138,31 @@ func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
 		host string
 		env  func(w *world) map[string]string
+		deny cloudtest.Options
 		kind error
 		want []string
 	}{
-		"amazon, nothing": {cloudtest.AmazonRegistry, nil, driver.ErrRefused, []string{"no credentials were found", "aws ecr get-login-password --region eu-central-1 | docker login"}},
+		"amazon, nothing": {cloudtest.AmazonRegistry, nil, cloudtest.Options{}, driver.ErrRefused, []string{"no credentials were found", "aws ecr get-login-password --region eu-central-1 | docker login"}},
 		"amazon, wrong key": {cloudtest.AmazonRegistry, func(*world) map[string]string {
 			return map[string]string{"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "never-shown"}
-		}, driver.ErrRefused, []string{"the credentials were refused: UnrecognizedClientException: The security token included in the request is invalid."}},
-		"amazon, no login": {cloudtest.AmazonRegistry, func(w *world) map[string]string {
-			w.Deny = true
-			return map[string]string{"AWS_ACCESS_KEY_ID": w.Key, "AWS_SECRET_ACCESS_KEY": w.Secret}
-		}, driver.ErrRefused, []string{"not authorized to perform: ecr:GetAuthorizationToken"}},
-		"amazon, no repository": {cloudtest.AmazonRegistry, func(w *world) map[string]string {
-			w.NoCreate = true
-			return map[string]string{"AWS_ACCESS_KEY_ID": w.Key, "AWS_SECRET_ACCESS_KEY": w.Secret}
-		}, driver.ErrRefused, []string{"does not exist", "not authorized to perform: ecr:CreateRepository", "aws ecr create-repository --region eu-central-1 --repository-name login-test-"}},
+		}, cloudtest.Options{}, driver.ErrRefused, []string{"the credentials were refused: UnrecognizedClientException: The security token included in the request is invalid."}},
+		"amazon, no login":      {cloudtest.AmazonRegistry, amazonKeys, cloudtest.Options{Deny: true}, driver.ErrRefused, []string{"not authorized to perform: ecr:GetAuthorizationToken"}},
+		"amazon, no repository": {cloudtest.AmazonRegistry, amazonKeys, cloudtest.Options{NoCreate: true}, driver.ErrRefused, []string{"does not exist", "not authorized to perform: ecr:CreateRepository", "aws ecr create-repository --region eu-central-1 --repository-name login-test-"}},
 		"amazon, away": {cloudtest.AmazonRegistry, func(w *world) map[string]string {
 			return map[string]string{"AWS_ACCESS_KEY_ID": w.Key, "AWS_SECRET_ACCESS_KEY": w.Secret, "AWS_ENDPOINT_URL_ECR": "http://127.0.0.1:1"}
-		}, driver.ErrUnavailable, []string{"identity service is unavailable"}},
+		}, cloudtest.Options{}, driver.ErrUnavailable, []string{"identity service is unavailable"}},
 		"google, no file": {googleRegistry, func(*world) map[string]string {
 			return map[string]string{"GOOGLE_APPLICATION_CREDENTIALS": "/no/such/file"}
-		}, driver.ErrRefused, []string{"no credentials were found", "gcloud auth configure-docker " + googleRegistry}},
+		}, cloudtest.Options{}, driver.ErrRefused, []string{"no credentials were found", "gcloud auth configure-docker " + googleRegistry}},
 		"azure, wrong secret": {cloudtest.AzureRegistry, func(w *world) map[string]string {
 			return map[string]string{"AZURE_AUTHORITY_HOST": w.Secure.URL, "AZURE_TENANT_ID": cloudtest.AzureTenant,
 				"AZURE_CLIENT_ID": cloudtest.AzureClient, "AZURE_CLIENT_SECRET": "never-shown"}
-		}, driver.ErrRefused, []string{"AADSTS7000215: Invalid client secret provided.", "az acr login --name team"}},
-		"github, nothing": {github, func(*world) map[string]string { return map[string]string{"GITHUB_TOKEN": "", "GH_TOKEN": ""} }, driver.ErrRefused,
+		}, cloudtest.Options{}, driver.ErrRefused, []string{"AADSTS7000215: Invalid client secret provided.", "az acr login --name team"}},
+		"github, nothing": {github, func(*world) map[string]string { return map[string]string{"GITHUB_TOKEN": "", "GH_TOKEN": ""} }, cloudtest.Options{}, driver.ErrRefused,
 			[]string{"set GITHUB_TOKEN"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newWorld(t, c.deny)
 			if c.env != nil {
 				for name, value := range c.env(w) {
 					t.Setenv(name, value)
@@ -187,6 +179,10 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+func amazonKeys(w *world) map[string]string {
+	return map[string]string{"AWS_ACCESS_KEY_ID": w.Key, "AWS_SECRET_ACCESS_KEY": w.Secret}
 }
 
 // TestOthers has registries that belong to none of the clouds.

@@ -56,7 +56,7 @@ func (h hosts) RoundTrip(r *http.Request) (*http.Response, error) {
 	return h.inner.RoundTrip(moved)
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, o cloudtest.Options) *world {
 	t.Helper()
 	registry := os.Getenv("PROA_TEST_REGISTRY")
 	if registry == "" {
@@ -68,12 +68,9 @@ func newWorld(t *testing.T) *world {
 	} {
 		t.Setenv(name, value)
 	}
-	w := &world{Cloud: cloudtest.Start(t), prefix: "login-test-" + strings.ToLower(rand.Text()), clock: time.Now()}
-	w.Now = func() time.Time {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return w.clock
-	}
+	w := &world{prefix: "login-test-" + strings.ToLower(rand.Text()), clock: time.Now()}
+	o.Now = w.now
+	w.Cloud = cloudtest.Start(t, o)
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(&url.URL{Scheme: "http", Host: registry})
 		r.Out.Host = r.In.Host
@@ -91,6 +88,12 @@ func newWorld(t *testing.T) *world {
 		inner: w.Secure.Client().Transport,
 	}}
 	return w
+}
+
+func (w *world) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.clock
 }
 
 // gate lets nobody to the registry who isn't logged in.

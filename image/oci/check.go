@@ -12,7 +12,8 @@ var (
 	_ driver.BaseChecker = (*Builder)(nil)
 )
 
-// Check implements driver.Checker: it begins an upload, which needs the right to push, and gives it up.
+// Check implements driver.Checker: it begins an upload, which needs the right to push, and gives it up. A repository that Ambient
+// can make it makes, as a push would: there is no other way to find out whether it may.
 func (b *Builder) Check(ctx context.Context, repository string) error {
 	repo, err := b.repository(repository)
 	if err != nil {

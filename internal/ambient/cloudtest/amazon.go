@@ -69,6 +69,35 @@ func (c *Cloud) amazonContainer(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, map[string]string{"AccessKeyId": c.Key, "SecretAccessKey": c.Secret, "Token": token, "Expiration": c.until()})
 }
 
+// amazonMachine is the metadata service of a machine at Amazon, in its second version.
+func (c *Cloud) amazonMachine(w http.ResponseWriter, r *http.Request) {
+	const session, name = "session-of-the-test", "role-of-the-machine"
+	if r.Method == http.MethodPut {
+		w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", r.Header.Get("X-Aws-Ec2-Metadata-Token-Ttl-Seconds"))
+		_, _ = io.WriteString(w, session)
+		return
+	}
+	if err := want("the session", r.Header.Get("X-Aws-Ec2-Metadata-Token"), session); err != nil {
+		c.note("refused: " + err.Error())
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	switch strings.TrimPrefix(r.URL.Path, "/latest/meta-data/iam/security-credentials/") {
+	case "":
+		_, _ = io.WriteString(w, name)
+	case name:
+		token, err := c.issue("machine", nil)
+		if err != nil {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		reply(w, http.StatusOK, map[string]string{"Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": c.Key, "SecretAccessKey": c.Secret,
+			"Token": token, "Expiration": c.until(), "LastUpdated": c.Now().UTC().Format(time.RFC3339)})
+	default:
+		http.NotFound(w, r)
+	}
+}
+
 // VerifySignature checks the signature of a request to one of Amazon's services (version 4).
 func VerifySignature(r *http.Request, body []byte, key, secret, service string) error {
 	fields := map[string]string{}

@@ -24,8 +24,19 @@ import (
 	"time"
 )
 
+// Options say how the services behave. The zero value is good.
+type Options struct {
+	// Lifetime is that of what is given out; 0 means an hour.
+	Lifetime time.Duration
+	// Now is the services' clock; nil means the real one.
+	Now func() time.Time
+	// Deny has every request for a token refused, NoCreate every one for a repository.
+	Deny, NoCreate bool
+}
+
 // Cloud is the identity services of all clouds.
 type Cloud struct {
+	Options
 	// Plain and Secure are one server, over HTTP and over TLS; CA is the file of its certificate.
 	Plain, Secure *httptest.Server
 	CA            string
@@ -33,15 +44,8 @@ type Cloud struct {
 	Key, Secret string
 	// Account is the private key of Google's service account, Subject what a Kubernetes cluster signs its tokens with.
 	Account, Subject *rsa.PrivateKey
-	// Lifetime is that of what is given out.
-	Lifetime time.Duration
-	// Now is the services' clock.
-	Now func() time.Time
-	// Repositories are those that Amazon's registry has; NoCreate has it make none.
+	// Repositories are those that Amazon's registry has.
 	Repositories sync.Map
-	NoCreate     bool
-	// Deny has every request for a token refused.
-	Deny bool
 
 	t    *testing.T
 	mu   sync.Mutex
@@ -51,12 +55,20 @@ type Cloud struct {
 }
 
 // Start starts the services, which the test's end stops.
-func Start(t *testing.T) *Cloud {
+func Start(t *testing.T, o Options) *Cloud {
 	t.Helper()
-	c := &Cloud{t: t, Key: "AKIATEST", Secret: "secret-of-the-test", Account: newKey(t), Subject: newKey(t), Lifetime: time.Hour, Now: time.Now, ends: map[string]time.Time{}}
+	if o.Lifetime == 0 {
+		o.Lifetime = time.Hour
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	c := &Cloud{Options: o, t: t, Key: "AKIATEST", Secret: "secret-of-the-test", Account: newKey(t), Subject: newKey(t), ends: map[string]time.Time{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /sts/{$}", c.amazonSTS)
 	mux.HandleFunc("GET /container", c.amazonContainer)
+	mux.HandleFunc("PUT /latest/api/token", c.amazonMachine)
+	mux.HandleFunc("GET /latest/meta-data/iam/security-credentials/", c.amazonMachine)
 	mux.HandleFunc("POST /{$}", c.amazonRegistry)
 	mux.HandleFunc("POST /oauth2/exchange", c.azureExchange)
 	mux.HandleFunc("GET /oauth2/token", c.registryToken)
