@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/proa-ml/proa/flavor"
@@ -80,7 +81,7 @@ func (l *launch) follow(ctx context.Context) error {
 	if errors.Is(context.Cause(ctx), errNeverStarted) {
 		return l.withdraw()
 	}
-	return l.ended(l.interrupt.last, f.end.status, err)
+	return f.ended(l.interrupt.last, err)
 }
 
 // following is a run that is being followed.
@@ -91,6 +92,8 @@ type following struct {
 	// heard is closed at the first event: the coordinator drives the run.
 	heard chan struct{}
 	once  sync.Once
+	// cancelling says that the coordinator was asked to cancel.
+	cancelling atomic.Bool
 }
 
 // line takes one line of the coordinator's output. What isn't an event is its own words, such as why it can't go on.
@@ -127,15 +130,45 @@ func (f *following) cancelOnInterrupt(ctx context.Context, stop context.CancelCa
 	if f.interrupt.last.Err() != nil {
 		return
 	}
-	f.view.Say("Cancelling the run; interrupt again to leave it to itself.")
+	if !f.mayReconsider(ctx) {
+		return
+	}
+	f.view.Say("Cancelling the run. Interrupt again to not wait for its end.")
 	select {
 	case <-f.heard:
 	default:
 		stop(errNeverStarted)
 		return
 	}
-	if err := f.metadata.RequestCancel(ctx, f.run.ID); err != nil && ctx.Err() == nil {
+	f.cancelling.Store(true)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout) // what was said is done
+	defer cancel()
+	if err := f.metadata.RequestCancel(ctx, f.run.ID); err != nil {
 		f.view.Notice(fmt.Sprintf("cancelling failed: %v; try `proa runs cancel %s`", err, f.run.Name))
+	}
+}
+
+// requestTimeout bounds the request to cancel.
+const requestTimeout = 10 * time.Second
+
+// reconsider is how long a person at a terminal may take to press Ctrl-C again, and leave the run running.
+const reconsider = 2 * time.Second
+
+// mayReconsider gives a person at a terminal a moment, and reports whether the run is to be cancelled.
+func (f *following) mayReconsider(ctx context.Context) bool {
+	if !f.ErrTerminal {
+		return true
+	}
+	f.view.Say(fmt.Sprintf("Cancelling the run in %.0f seconds. Interrupt again to leave it running in the cluster.", reconsider.Seconds()))
+	timer := time.NewTimer(reconsider)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-f.interrupt.last.Done():
+		return false
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -170,10 +203,15 @@ func (l *launch) deleted(ctx context.Context) error {
 }
 
 // ended turns the end of following into the end of the command.
-func (l *launch) ended(ctx context.Context, status run.Status, err error) error {
-	comeBack := fmt.Sprintf("`proa runs show %[1]s`, `proa runs logs %[1]s`, `proa runs cancel %[1]s`", l.run.Name)
-	if ctx.Err() != nil {
-		return fault.New(fault.Cancelled, comeBack, "run %s was left to itself in the cluster", l.run.Name)
+func (f *following) ended(ctx context.Context, err error) error {
+	l, status := f.launch, f.end.status
+	comeBack := fmt.Sprintf("come back to it with `proa logs %[1]s -f`, see it with `proa runs show %[1]s`, end it with `proa runs cancel %[1]s`", l.run.Name)
+	switch {
+	case ctx.Err() != nil && f.cancelling.Load():
+		return fault.New(fault.Cancelled, fmt.Sprintf("see whether it has ended with `proa runs show %[1]s`; `proa runs cancel %[1]s` waits for it", l.run.Name),
+			"run %s is being cancelled in the cluster", l.run.Name)
+	case ctx.Err() != nil:
+		return fault.New(fault.Cancelled, comeBack, "run %s goes on in the cluster", l.run.Name)
 	}
 	if !status.Final() {
 		// The coordinator may have ended the run without our hearing of it.
