@@ -44,7 +44,9 @@ type Attribute struct {
 	Aliases  []string `json:"aliases,omitempty"`
 	Type     Type     `json:"type"`
 	Required bool     `json:"required,omitempty"`
-	Default  string   `json:"default,omitempty"`
+	// Unless names a bool attribute that makes a required one unnecessary.
+	Unless  string `json:"unless,omitempty"`
+	Default string `json:"default,omitempty"`
 	// Secret values are never shown.
 	Secret  bool   `json:"secret,omitempty"`
 	Meaning string `json:"meaning"`
@@ -65,8 +67,8 @@ type Flavor struct {
 	Attributes []Attribute `json:"attributes"`
 	// Check says what is wrong with attributes that are each right for themselves; nil means nothing can be.
 	Check func(Settings) error `json:"-"`
-	// Local says where a component lives if it can only be reached from this machine, and is empty otherwise; nil means
-	// that it never is.
+	// Local says where a component lives if it can only be reached from this machine: an address, or words for anything
+	// else, such as a path. It is empty otherwise; nil means that it never is.
 	Local func(Settings) string `json:"-"`
 	// Remote orchestrators run steps on other machines: they need a container registry and no local component.
 	Remote bool `json:"-"`

@@ -2,7 +2,10 @@ package flavor
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	imagedriver "github.com/proa-ml/proa/image/driver"
@@ -52,9 +55,12 @@ type Process struct {
 	Access        step.Access
 }
 
-// Place is where the runs of a stack are. Context and Namespace are empty for a local one.
+// Place is where the runs of a stack are. Context and Namespace are empty for a local one; a remote one without a context is
+// the cluster that this process itself runs in.
 type Place struct {
 	Flavor, Context, Namespace string
+	// Store tells the artifact store of the stack from others. Schedules of different stores have nothing to do with each other.
+	Store string
 }
 
 // Place says where the runs of a stack are.
@@ -64,7 +70,20 @@ func (c Catalogue) Place(s stack.Resolved) Place {
 	if err != nil {
 		return Place{Flavor: orchestrator.Flavor}
 	}
-	return Place{orchestrator.Flavor, settings["kubernetes_context"], settings["kubernetes_namespace"]}
+	place := Place{orchestrator.Flavor, settings["kubernetes_context"], settings["kubernetes_namespace"], storeOf(s.Components[stack.ArtifactStore])}
+	if settings.Bool(InCluster) {
+		place.Context = ""
+	}
+	return place
+}
+
+// storeOf identifies an artifact store by where it is.
+func storeOf(c stack.Component) string {
+	hash := sha256.New()
+	for _, name := range []string{"path", "endpoint", "account_name"} {
+		_, _ = fmt.Fprintf(hash, "%q ", c.Attributes[name])
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:8])
 }
 
 // Remote says whether runs of a place outlive the client.
@@ -88,6 +107,11 @@ type Remote interface {
 	Finish(ctx context.Context, run string) error
 	// Sweep removes all that a run has there, also if it still runs.
 	Sweep(ctx context.Context, run string) error
+}
+
+// Admitter is the power of a Remote that knows, before anything is built, which steps it would not be let run.
+type Admitter interface {
+	Admits(ctx context.Context, attempts []orchestratordriver.Attempt) error
 }
 
 // Permissions says who is to be permitted what.

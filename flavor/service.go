@@ -36,6 +36,12 @@ func ServiceOf(o Opener, c stack.Component) (Service, error) {
 	return nil, nil
 }
 
+// NetworkOpener is an optional power of an [Opener]: the network of a stack's runs can be closed.
+type NetworkOpener interface {
+	// NetworkPolicies is the YAML of what lets through only what the stack's runs need.
+	NetworkPolicies(ctx context.Context, s stack.Resolved) (string, error)
+}
+
 // InsideOpener is an optional power of an [Opener]: some of its components are reached in another way from within a cluster.
 type InsideOpener interface {
 	// Inside returns a stack as the pods of its orchestrator have to be told of it. The result is secret.

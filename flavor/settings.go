@@ -38,7 +38,7 @@ func (f Flavor) settings(attributes map[string]string, literal bool) (Settings, 
 		if _, given := s[a.Name]; given {
 			continue
 		}
-		if a.Required {
+		if a.Required && (a.Unless == "" || !s.Bool(a.Unless)) {
 			return nil, stack.Mistake(fmt.Sprintf("add --%s=%s", a.Name, orValue(a.Example)),
 				"the attribute %q is missing: %s of flavor %q needs it (%s)", a.Name, f.Kind.Article(), f.Name, a.Meaning)
 		}

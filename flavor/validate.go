@@ -2,6 +2,7 @@ package flavor
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/proa-ml/proa/stack"
 )
@@ -36,8 +37,15 @@ func (c Catalogue) Validate(s stack.Resolved) (warnings []string, err error) {
 	return warnings, nil
 }
 
-// SkipLocalValidations names the attribute of remote orchestrators that turns the check for local components off.
-const SkipLocalValidations = "skip_local_validations"
+// The attributes of remote orchestrators that say where the cluster is, and what of this machine it reaches.
+const (
+	// SkipLocalValidations turns the check for local components off.
+	SkipLocalValidations = "skip_local_validations"
+	// LocalCluster says that the cluster is this machine's: its nodes reach this machine's addresses, but not its files.
+	LocalCluster = "local"
+	// InCluster says that the client runs in a pod of the cluster.
+	InCluster = "incluster"
+)
 
 // validateRemote checks what a remote orchestrator asks of the other components.
 func (c Catalogue) validateRemote(s stack.Resolved) error {
@@ -58,7 +66,7 @@ func (c Catalogue) validateRemote(s stack.Resolved) error {
 	}
 	for _, kind := range stack.Kinds() {
 		if component, ok := s.Components[kind]; ok {
-			if err := c.mustBeRemote(s.Name, orchestrator, component); err != nil {
+			if err := c.mustBeRemote(s.Name, orchestrator, component, settings.Bool(LocalCluster)); err != nil {
 				return err
 			}
 		}
@@ -66,7 +74,8 @@ func (c Catalogue) validateRemote(s stack.Resolved) error {
 	return nil
 }
 
-func (c Catalogue) mustBeRemote(stackName string, orchestrator, component stack.Component) error {
+// mustBeRemote refuses a component that only this machine reaches. near says that the cluster is this machine's own.
+func (c Catalogue) mustBeRemote(stackName string, orchestrator, component stack.Component, near bool) error {
 	f, err := c.Find(component.Kind, component.Flavor)
 	if err != nil || f.Local == nil {
 		return err
@@ -76,11 +85,16 @@ func (c Catalogue) mustBeRemote(stackName string, orchestrator, component stack.
 		return err
 	}
 	where := f.Local(settings)
-	if where == "" {
+	if where == "" || near && !strings.Contains(where, " ") {
 		return nil
 	}
-	hint := fmt.Sprintf("register a remote one and use it: `proa %s list`, then `proa stack update %s --%s=NAME` (or, if the nodes can reach it all the same, `proa orchestrator update %s --%s=true`)",
-		component.Kind, stackName, component.Kind, orchestrator.Name, SkipLocalValidations)
+	if near {
+		return stack.Mistake(fmt.Sprintf("register one that is reached by the network and use it: `proa %s list`, then `proa stack update %s --%s=NAME`", component.Kind, stackName, component.Kind),
+			"the cluster of the orchestrator %q is this machine's own, but its pods don't see this machine's files, and the %s %q of flavor %q is one (%s)",
+			orchestrator.Name, component.Kind.Words(), component.Name, component.Flavor, where)
+	}
+	hint := fmt.Sprintf("register a remote one and use it: `proa %s list`, then `proa stack update %s --%s=NAME` (or, if the cluster is this machine's own, `proa orchestrator update %s --%s=true`, and if the nodes can reach it all the same, --%s=true)",
+		component.Kind, stackName, component.Kind, orchestrator.Name, LocalCluster, SkipLocalValidations)
 	return stack.Mistake(hint, "the orchestrator %q runs steps on other machines and only supports remote components, but the %s %q of flavor %q is local (%s)",
 		orchestrator.Name, component.Kind.Words(), component.Name, component.Flavor, where)
 }

@@ -139,6 +139,9 @@ func localURL(text string) string {
 // verifyContext checks that the kubeconfig has the orchestrator's context, and warns if kubectl would use another one.
 func verifyContext(contexts Contexts) func(string, flavor.Settings) ([]string, error) {
 	return func(name string, s flavor.Settings) ([]string, error) {
+		if s.Bool(flavor.InCluster) {
+			return nil, nil
+		}
 		wanted := s["kubernetes_context"]
 		active, err := contexts.find(stack.Orchestrator, name, wanted)
 		switch {

@@ -103,6 +103,9 @@ func mysqlAttributes(config mysql.Config) map[string]string {
 // sameCluster refuses a database in another cluster than the one the orchestrator's pods run in: they would not reach it.
 func (o Opener) sameCluster(s stack.Resolved, c stack.Component, settings flavor.Settings) error {
 	files, place := kubeconfig.Files(o.Env), o.Catalogue.Place(s)
+	if place.Context == "" {
+		return nil // the cluster that this runs in has no name to compare
+	}
 	theirs, _, err := kubeconfig.Rest(files, place.Context)
 	var unknown *kubeconfig.UnknownContextError
 	if errors.As(err, &unknown) {

@@ -105,6 +105,15 @@ func Rest(files, context string) (*rest.Config, string, error) {
 	return config, context, nil
 }
 
+// InCluster returns how a pod reaches its own cluster: with the token of its service account.
+func InCluster() (*rest.Config, error) {
+	config, err := rest.InClusterConfig()
+	if err != nil {
+		return nil, fmt.Errorf("reaching the cluster from within: %w", err)
+	}
+	return config, nil
+}
+
 // Client makes a client of a cluster, without contacting it.
 func Client(config *rest.Config) (kubernetes.Interface, error) {
 	config = rest.CopyConfig(config)

@@ -40,6 +40,9 @@ func (cfg Config) labels() map[string]string {
 	return map[string]string{labelManagedBy: managedBy, labelServer: cfg.Name}
 }
 
+// Pods are the labels of the server's pods, and the port that they serve.
+func (s *Server) Pods() (labels map[string]string, servedPort int) { return s.cfg.labels(), port }
+
 func (cfg Config) selector() string { return labelServer + "=" + cfg.Name }
 
 func (cfg Config) meta() metav1.ObjectMeta {

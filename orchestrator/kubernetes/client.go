@@ -20,6 +20,8 @@ type ClientConfig struct {
 	Context string
 	// Namespace is where runs go; empty means [DefaultNamespace].
 	Namespace string
+	// Store tells the schedules of this stack from those of others in the namespace.
+	Store string
 }
 
 // Client submits runs to a cluster, follows them and tidies up after them. It keeps no state: everything about a run is
@@ -29,6 +31,7 @@ type Client struct {
 	rest      *rest.Config
 	context   string
 	namespace string
+	store     string
 	now       func() time.Time
 	rand      io.Reader
 	logger    *slog.Logger
@@ -51,7 +54,7 @@ func NewClient(c ClientConfig, opts *Options) (*Client, error) {
 		return nil, err
 	}
 	out := &Client{
-		client: client, rest: config, context: c.Context, namespace: namespaceOr(c.Namespace),
+		client: client, rest: config, context: c.Context, namespace: namespaceOr(c.Namespace), store: c.Store,
 		now: opts.Now, rand: opts.Rand, logger: opts.Logger,
 	}
 	if out.now == nil {

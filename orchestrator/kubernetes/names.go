@@ -17,6 +17,8 @@ const (
 	LabelPipeline  = "proa.dev/pipeline"
 	LabelStep      = "proa.dev/step"
 	LabelAttempt   = "proa.dev/attempt"
+	// LabelStore says of a schedule in which store its runs are found.
+	LabelStore = "proa.dev/store"
 	// LabelQueue is Kueue's: the queue that a pod waits in.
 	LabelQueue = "kueue.x-k8s.io/queue-name"
 

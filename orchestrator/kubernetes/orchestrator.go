@@ -92,8 +92,8 @@ func Open(ctx context.Context, c Config, opts *Options) (*Orchestrator, error) {
 func connect(config *rest.Config) (kubernetes.Interface, error) {
 	if config == nil {
 		var err error
-		if config, err = rest.InClusterConfig(); err != nil {
-			return nil, fmt.Errorf("reaching the cluster from within: %w", err)
+		if config, err = kubeconfig.InCluster(); err != nil {
+			return nil, err
 		}
 	}
 	return kubeconfig.Client(config)
@@ -130,7 +130,7 @@ func (o *Orchestrator) Start(ctx context.Context, a driver.Attempt) error {
 	}
 	if err != nil && !errors.Is(err, orchestrator.ErrQueued) {
 		o.logger.Debug("pod not created", "attempt", a.Name, "error", err)
-		if mayPass(err) {
+		if errors.Is(err, orchestrator.ErrUnavailable) {
 			o.report(a.Name, oneLine(err.Error()))
 		}
 	}

@@ -47,15 +47,12 @@ type Schedule struct {
 	Active []string
 }
 
-// standIn is what objects of a schedule are named after instead of a run.
-func standIn(name string) string {
+// standIn is what objects of a schedule are named after instead of a run. Schedules of other stores are others, whatever
+// their names.
+func standIn(name, store string) string {
 	const most = 26 // a CronJob's name has 52 characters at most
-	slug := orchestrator.Slug(name, most)
-	if slug == name {
-		return "schedule-" + slug
-	}
-	sum := sha256.Sum256([]byte(name))
-	return "schedule-" + orchestrator.Slug(name, most-9) + "-" + hex.EncodeToString(sum[:4])
+	sum := sha256.Sum256([]byte(store + "\x00" + name))
+	return "schedule-" + orchestrator.Slug(name, most) + "-" + hex.EncodeToString(sum[:4])
 }
 
 // runOfJob is the id of the run that a Job of a schedule drives, which stays the same when its coordinator is started again.
@@ -65,8 +62,8 @@ func runOfJob(uid string) string {
 }
 
 // buildCronJob returns the CronJob of a schedule.
-func buildCronJob(namespace string, s Submission, schedule spec.Schedule, stack string) (*batchv1.CronJob, error) {
-	s.Run = standIn(schedule.Name)
+func buildCronJob(namespace, store string, s Submission, schedule spec.Schedule, stack string) (*batchv1.CronJob, error) {
+	s.Run = standIn(schedule.Name, store)
 	settings, err := ParseRunSettings(s.Settings)
 	if err != nil {
 		return nil, err
@@ -84,7 +81,7 @@ func buildCronJob(namespace string, s Submission, schedule spec.Schedule, stack 
 	made := &batchv1.CronJob{
 		TypeMeta: metav1.TypeMeta{APIVersion: "batch/v1", Kind: "CronJob"},
 		ObjectMeta: metav1.ObjectMeta{
-			Name: ObjectName(s.Run), Namespace: namespace, Labels: scheduleLabels(s),
+			Name: ObjectName(s.Run), Namespace: namespace, Labels: withStore(scheduleLabels(s), store),
 			Annotations: map[string]string{
 				annotationSchedule: string(text), annotationPipeline: s.Pipeline, annotationStack: stack,
 			},
@@ -156,6 +153,11 @@ func forSchedule(c *corev1.Container) {
 func scheduleLabels(s Submission) map[string]string {
 	labels := runLabels(s)
 	labels[LabelComponent] = componentSchedule
+	return labels
+}
+
+func withStore(labels map[string]string, store string) map[string]string {
+	labels[LabelStore] = labelValue(store)
 	return labels
 }
 

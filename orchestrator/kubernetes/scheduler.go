@@ -23,11 +23,11 @@ func (c *Client) Schedule(ctx context.Context, s Submission, schedule spec.Sched
 	if err := c.ready(ctx, s); err != nil {
 		return false, err
 	}
-	wanted, err := buildCronJob(c.namespace, s, schedule, stack)
+	wanted, err := buildCronJob(c.namespace, c.store, s, schedule, stack)
 	if err != nil {
 		return false, err
 	}
-	s.Run = standIn(schedule.Name)
+	s.Run = standIn(schedule.Name, c.store)
 	made, created, err := c.applyCronJob(ctx, wanted)
 	if err != nil {
 		return false, err
@@ -109,10 +109,10 @@ func keepKeys(data, old map[string][]byte) error {
 	return err
 }
 
-// Schedules lists the namespace's schedules by name.
+// Schedules lists, by name, the namespace's schedules whose runs use the client's store.
 func (c *Client) Schedules(ctx context.Context) ([]Schedule, error) {
 	list, err := c.client.BatchV1().CronJobs(c.namespace).List(ctx, metav1.ListOptions{
-		LabelSelector: LabelManagedBy + "=" + managedBy + "," + LabelComponent + "=" + componentSchedule,
+		LabelSelector: LabelManagedBy + "=" + managedBy + "," + LabelComponent + "=" + componentSchedule + "," + LabelStore + "=" + labelValue(c.store),
 	})
 	if err != nil {
 		return nil, explainError("listing the schedules in namespace "+c.namespace, err)
@@ -126,7 +126,7 @@ func (c *Client) Schedules(ctx context.Context) ([]Schedule, error) {
 }
 
 func (c *Client) cronJob(ctx context.Context, name string) (*batchv1.CronJob, error) {
-	found, err := c.client.BatchV1().CronJobs(c.namespace).Get(ctx, ObjectName(standIn(name)), metav1.GetOptions{})
+	found, err := c.client.BatchV1().CronJobs(c.namespace).Get(ctx, ObjectName(standIn(name, c.store)), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, fmt.Errorf("schedule %q in namespace %s: %w", name, c.namespace, ErrNoSchedule)
 	}

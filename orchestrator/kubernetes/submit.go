@@ -113,9 +113,24 @@ func (c *Client) createJob(ctx context.Context, job *batchv1.Job) (*batchv1.Job,
 	jobs := c.client.BatchV1().Jobs(c.namespace)
 	created, err := jobs.Create(ctx, job, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
-		created, err = jobs.Get(ctx, job.Name, metav1.GetOptions{})
+		return c.findJob(ctx, job)
 	}
 	return created, explainError(fmt.Sprintf("creating job %s in namespace %s", job.Name, c.namespace), err)
+}
+
+// findJob finds the Job that an earlier try made. What lists the Jobs of a run is permitted for following it, too.
+func (c *Client) findJob(ctx context.Context, job *batchv1.Job) (*batchv1.Job, error) {
+	doing := fmt.Sprintf("looking at job %s in namespace %s", job.Name, c.namespace)
+	list, err := c.client.BatchV1().Jobs(c.namespace).List(ctx, metav1.ListOptions{LabelSelector: LabelRun + "=" + job.Labels[LabelRun]})
+	if err != nil {
+		return nil, explainError(doing, err)
+	}
+	for i := range list.Items {
+		if list.Items[i].Name == job.Name {
+			return &list.Items[i], nil
+		}
+	}
+	return nil, fmt.Errorf("%s: there is one of that name which isn't this run's", doing)
 }
 
 // secrets makes the run's key and certificate, and encodes what launchers are given.

@@ -16,6 +16,7 @@ import (
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/cli/progress"
 	"github.com/proa-ml/proa/metadata/driver"
+	orchestratordriver "github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/plan"
 	"github.com/proa-ml/proa/run"
 	"github.com/proa-ml/proa/spec"
@@ -143,6 +144,7 @@ func (l *launch) open(ctx context.Context) (err error) {
 			return err
 		}
 		group.Go(func() error { return l.broken(stack.Orchestrator, l.remote.Check(gctx)) })
+		group.Go(func() error { return l.admitted(gctx) })
 		group.Go(func() (err error) {
 			l.inside, err = flavor.Inside(gctx, l.Opener, l.stack)
 			return l.broken(stack.MetadataStore, err)
@@ -152,6 +154,22 @@ func (l *launch) open(ctx context.Context) (err error) {
 		return err
 	}
 	return l.PairStores(ctx, l.stack, l.artifacts, l.metadata)
+}
+
+// admitted asks whether the cluster would let the steps run.
+func (l *launch) admitted(ctx context.Context) error {
+	admitter, ok := l.remote.(flavor.Admitter)
+	if !ok {
+		return nil
+	}
+	attempts := make([]orchestratordriver.Attempt, 0, len(l.plan.Steps))
+	for _, s := range l.plan.Steps {
+		attempts = append(attempts, orchestratordriver.Attempt{Step: s.Name, User: s.User, Settings: s.Settings, Resources: s.Resources})
+	}
+	if err := admitter.Admits(ctx, attempts); err != nil && !errors.Is(err, context.Canceled) {
+		return fault.With(fault.Configuration, "", err)
+	}
+	return nil
 }
 
 // broken says which component can't be used, and where to look.

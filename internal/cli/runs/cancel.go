@@ -11,6 +11,7 @@ import (
 	"github.com/proa-ml/proa/internal/cli/settle"
 	"github.com/proa-ml/proa/metadata/driver"
 	"github.com/proa-ml/proa/run"
+	"github.com/proa-ml/proa/stack"
 	"github.com/spf13/cobra"
 )
 
@@ -53,7 +54,7 @@ func (n noun) cancel(ctx context.Context, stores kit.Stores, r driver.Run, wait 
 	if err != nil {
 		return err
 	}
-	if err := n.sweep(ctx, r); err != nil {
+	if err := n.sweep(ctx, stores.Stack, r); err != nil {
 		return err
 	}
 	if !status.Final() {
@@ -68,9 +69,13 @@ func (n noun) cancel(ctx context.Context, stores kit.Stores, r driver.Run, wait 
 	return nil
 }
 
-// sweep removes what the run left in its cluster.
-func (n noun) sweep(ctx context.Context, r driver.Run) error {
+// sweep removes what the run left in its cluster. One that was started within the cluster has not recorded from where else it
+// is reached; the stack says it.
+func (n noun) sweep(ctx context.Context, s stack.Resolved, r driver.Run) error {
 	place := flavor.Place{Flavor: r.Orchestrator, Context: r.Context, Namespace: r.Namespace}
+	if place.Context == "" {
+		place.Context = n.Catalogue.Place(s).Context
+	}
 	if !n.Catalogue.Remote(place) {
 		return nil
 	}

@@ -55,7 +55,7 @@ func (n noun) remove(ctx context.Context, stores kit.Stores, name string) error 
 	if !run.Status(r.Status).Final() {
 		return fault.New(fault.Usage, "cancel it first: `proa runs cancel "+r.Name+"`", "the run %s has not ended: it is %s", r.Name, r.Status)
 	}
-	if err := n.sweep(ctx, r); err != nil {
+	if err := n.sweep(ctx, stores.Stack, r); err != nil {
 		return fault.With(fault.Infrastructure, "try again", fmt.Errorf("removing what is left of run %s in its cluster: %w", r.Name, err))
 	}
 	keys, err := stores.Artifacts.List(ctx, step.RunPrefix(r.ID))
