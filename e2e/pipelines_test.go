@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // TestLocal runs pipelines on the built-in local stack, with the program and the SDK that the wheel installs.
@@ -78,13 +79,15 @@ func scripts(t *testing.T, folder string) testscript.Params {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"stack":      stack,
 			"namespace":  namespace,
-			"policy":     policy,
 			"documented": documented,
 			"waitfor":    waitFor,
 			"service":    service,
 			"dbuser":     dbuser,
 			"nowhere":    nowhere,
 			"processes":  processes,
+			"tenant":     tenant,
+			"granted":    granted,
+			"flows":      flows,
 		},
 	}
 }
@@ -138,20 +141,10 @@ func stack(ts *testscript.TestScript, neg bool, args []string) {
 // namespace removes the script's own namespace in the end, or the one that is named.
 func namespace(ts *testscript.TestScript, _ bool, args []string) {
 	name := append(args, ts.Getenv("ID"))[0]
+	_, client := clusterOf(ts)
 	ts.Defer(func() {
-		_ = ts.Exec("kubectl", "delete", "namespace", name, "--wait=false", "--ignore-not-found")
+		_ = client.CoreV1().Namespaces().Delete(context.Background(), name, metav1.DeleteOptions{})
 	})
-}
-
-// policy makes objects of the cluster that a file describes, in which variables are replaced, and removes them in the end.
-func policy(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: policy file")
-	}
-	file := ts.MkAbs(args[0])
-	ts.Check(os.WriteFile(file, []byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)), 0o600))
-	ts.Defer(func() { _ = ts.Exec("kubectl", "delete", "-f", file, "--wait=false", "--ignore-not-found") })
-	ts.Check(ts.Exec("kubectl", "create", "-f", file))
 }
 
 // waitFor runs a command again and again until it succeeds.
