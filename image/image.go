@@ -211,6 +211,7 @@ type silent struct{}
 
 func (silent) Phase(string)  {}
 func (silent) Detail(string) {}
+func (silent) Note(string)   {}
 
 func quiet(p driver.Progress) driver.Progress {
 	if p == nil {

@@ -56,6 +56,13 @@ func (m *measurement) images(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	sentMore := sent.bytes.Load()
+	if request.Requirements, err = gigabyte(m.dir); err != nil {
+		return err
+	}
+	if _, err = build(); err != nil {
+		return err
+	}
 	peak, err := peakMemory()
 	if err != nil {
 		return err
@@ -65,9 +72,9 @@ func (m *measurement) images(ctx context.Context) error {
 		seconds("image/warm_edit", edited, cold.Seconds(), "the cold build", "≤ 0.3 s"),
 		seconds("image/unchanged", unchanged, cold.Seconds(), "the cold build", ""),
 		seconds("image/add_requirement", added.Seconds(), cold.Seconds(), "the cold build", ""),
-		row{Name: "image/add_requirement_bytes", Value: float64(sent.bytes.Load()) / 1e6, Unit: "MB", Baseline: whole / 1e6,
-			Ratio: float64(sent.bytes.Load()) / whole, Against: "what was uploaded before"},
-		row{Name: "image/peak_memory", Value: peak, Unit: "MB", Goal: "≤ 200 MB"})
+		row{Name: "image/add_requirement_bytes", Value: float64(sentMore) / 1e6, Unit: "MB", Baseline: whole / 1e6,
+			Ratio: float64(sentMore) / whole, Against: "what was uploaded before"},
+		row{Name: "image/peak_memory", Value: peak, Unit: "MB", Goal: "≤ 200 MB, with 1 GB of requirements"})
 	return nil
 }
 

@@ -77,6 +77,11 @@ type Progress interface {
 	Detail(text string)
 }
 
+// Noter is a Progress that also takes what should stay on the screen and in logs: a warning, or that a large layer is there.
+type Noter interface {
+	Note(text string)
+}
+
 // Builder builds images. Building the same request twice gives the same digest.
 type Builder interface {
 	Build(ctx context.Context, r Request, p Progress) (Image, error)

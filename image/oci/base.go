@@ -91,7 +91,7 @@ func (j *job) knownBase(ctx context.Context, ref name.Reference) (*base, error) 
 	if found == nil || found.same || !errors.Is(err, driver.ErrUnavailable) || !j.cache.load("bases", key, &last) {
 		return nil, err
 	}
-	j.p.Detail(fmt.Sprintf("registry %s is away; taking %s as it was last seen there", ref.Context().RegistryStr(), j.r.Base))
+	j.p.Note(fmt.Sprintf("registry %s is away; taking %s as it was last seen there", ref.Context().RegistryStr(), j.r.Base))
 	found.digest = last.Digest
 	return found, nil
 }

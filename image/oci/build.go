@@ -109,7 +109,7 @@ func (j *job) prepare(ctx context.Context) error {
 	if j.wanted, err = j.wants(); err != nil {
 		return err
 	}
-	j.p.Phase("checking the base image and the code")
+	j.p.Detail("checking the base image and the code") // in passing: a warm build has no phases
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return j.reach(ctx, repo, ref) })
 	g.Go(func() error {
@@ -216,12 +216,16 @@ func (j *job) push(ctx context.Context, env, final picture, trust bool) error {
 	if j.code != nil {
 		what = "the code"
 	}
-	j.p.Phase("pushing " + what)
+	tell := j.p.Phase
+	if j.code == nil || j.code.Size < fresh {
+		tell = j.p.Detail // it is done in no time
+	}
+	tell("pushing " + what)
 	g, gctx := errgroup.WithContext(ctx)
 	if j.code != nil {
 		g.Go(func() error {
-			b := blob{digest: j.code.Digest.String(), size: j.code.Size, open: j.code.open, fresh: trust && j.code.Size < fresh}
-			return j.dst.upload(gctx, b, func(int64) {})
+			b := blob{what: "code", digest: j.code.Digest.String(), size: j.code.Size, open: j.code.open, fresh: trust && j.code.Size < fresh}
+			return j.meter().upload(gctx, b)
 		})
 	}
 	m, _, err := final.parse()

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -114,6 +115,36 @@ func TestReuse(t *testing.T) {
 	pushBase(t, s.host+"/library/python:3-slim", "linux/amd64")
 	if again := build(cache); again.Key == first.Key {
 		t.Error("another base has the same key")
+	}
+}
+
+// TestProgress wants a line for each phase and each large layer, and none of a warm build, whose end is told by who asked.
+func TestProgress(t *testing.T) {
+	s := newServer(t)
+	pushBase(t, s.host+"/library/python:3-slim", "linux/amd64")
+	large := tree(t, map[string]string{"data.bin": noise(9 << 20)})
+	small := tree(t, map[string]string{"run.py": "print(1)\n"})
+	b := quick(t, oci.Options{})
+	build := func(code string) []string {
+		t.Helper()
+		rec := &recorder{}
+		_, err := b.Build(t.Context(), request(s, code), rec)
+		check(t, err)
+		return rec.stays
+	}
+	cold := build(large)
+	if len(cold) != 3 || !strings.HasPrefix(cold[0], "reading base image") || cold[1] != "pushing the code" ||
+		!regexp.MustCompile(`^pushed code: 9\.4 MB in \d+\.\ds, \d+\.\d MB/s$`).MatchString(cold[2]) {
+		t.Errorf("a cold build told %q", cold)
+	}
+	for _, code := range []string{large, small} {
+		if warm := build(code); len(warm) > 0 {
+			t.Errorf("a warm build told %q", warm)
+		}
+	}
+	write(t, filepath.Join(small, "run.py"), "print(2)\n")
+	if warm := build(small); len(warm) > 0 {
+		t.Errorf("a code edit told %q", warm)
 	}
 }
 

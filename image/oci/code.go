@@ -61,10 +61,10 @@ func (b *Builder) Pack(ctx context.Context, r driver.Request, p driver.Progress)
 
 // walk lists a folder of code.
 type walk struct {
-	root   string
-	rules  ignore
-	items  []item
-	detail func(string)
+	root  string
+	rules ignore
+	items []item
+	note  func(string)
 }
 
 func (j *job) listCode(ctx context.Context) ([]item, error) {
@@ -86,7 +86,7 @@ func (j *job) listCode(ctx context.Context) ([]item, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &walk{root: root, rules: rules, detail: j.p.Detail}
+	w := &walk{root: root, rules: rules, note: j.p.Note}
 	top := strings.TrimPrefix(codeDir, "/")
 	w.items = append(w.items, item{name: top, dir: true})
 	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
@@ -139,7 +139,7 @@ func (w *walk) take(file, rel string, d fs.DirEntry) error {
 		}
 		w.items = append(w.items, item{name: name, source: file, size: info.Size(), exec: info.Mode()&0o111 != 0})
 	default:
-		w.detail(fmt.Sprintf("left out %s: it is neither a file nor a folder", rel))
+		w.note(fmt.Sprintf("left out %s: it is neither a file nor a folder", rel))
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func (w *walk) link(file, rel, name string) error {
 	}
 	target = filepath.ToSlash(target)
 	if end := path.Join(path.Dir(rel), target); end == ".." || strings.HasPrefix(end, "../") {
-		w.detail(fmt.Sprintf("left out %s: it is a link to outside of the code's folder", rel))
+		w.note(fmt.Sprintf("left out %s: it is a link to outside of the code's folder", rel))
 		return nil
 	}
 	w.items = append(w.items, item{name: name, link: target})
@@ -179,6 +179,6 @@ func (j *job) tellOfSize(items []item) {
 	for _, it := range largest[:min(3, len(largest))] {
 		names = append(names, fmt.Sprintf("%s (%d MB)", strings.TrimPrefix(it.name, "app/"), it.size>>20))
 	}
-	j.p.Detail(fmt.Sprintf("the code is %d MB; the largest files are %s: list what steps don't need in .proaignore",
+	j.p.Note(fmt.Sprintf("the code is %d MB; the largest files are %s: list what steps don't need in .proaignore",
 		total>>20, strings.Join(names, ", ")))
 }

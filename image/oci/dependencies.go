@@ -15,7 +15,7 @@ func (j *job) dependencies(ctx context.Context, meter *uploadMeter, below int) (
 		return nil, nil
 	}
 	if !j.bytecode {
-		j.p.Detail(fmt.Sprintf("no Python %s on this machine to compile with: imports will be slower in the image", j.r.Python))
+		j.p.Note(fmt.Sprintf("no Python %s on this machine to compile with: imports will be slower in the image", j.r.Python))
 	}
 	uv, err := j.uv(ctx)
 	if err != nil {

@@ -92,7 +92,7 @@ func (j *job) restore(ctx context.Context, env picture) (picture, error) {
 		if !ok {
 			return j.buildEnvironment(ctx)
 		}
-		blobs = append(blobs, blob{digest: l.Digest.String(), size: l.Size, open: l.open})
+		blobs = append(blobs, blob{what: "a layer of the environment", digest: l.Digest.String(), size: l.Size, open: l.open})
 	}
 	j.p.Phase("pushing the environment")
 	meter := j.meter()
@@ -182,7 +182,7 @@ func (j *job) baseBlobs(layers []v1.Descriptor) []blob {
 			continue
 		}
 		seen[digest] = true
-		b := blob{digest: digest, size: d.Size}
+		b := blob{what: "a layer of the base image", digest: digest, size: d.Size}
 		if j.base.same {
 			b.from = j.base.ref.Context().RepositoryStr()
 		}
@@ -201,6 +201,7 @@ type uploadMeter struct {
 	mu    sync.Mutex
 	done  int64
 	total int64
+	began time.Time
 	told  time.Time
 }
 
@@ -216,23 +217,41 @@ func (m *uploadMeter) upload(ctx context.Context, b blob) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	started := false
+	var began time.Time
 	err := m.j.dst.upload(ctx, b, func(n int64) {
-		if !started {
-			started = true
+		if began.IsZero() {
+			began = m.j.options.Now()
 			m.grow(b.size)
 		}
 		m.moved(n)
 	})
+	if err == nil && !began.IsZero() && b.size >= bigLayer {
+		m.j.p.Note(fmt.Sprintf("pushed %s: %s", b.what, pace(b.size, m.j.options.Now().Sub(began))))
+	}
 	if err != nil && errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("a layer vanished from the image cache while it was pushed: try again: %w", err)
 	}
 	return err
 }
 
+// bigLayer is the size from which a layer that was pushed has a line of its own.
+const bigLayer = 8 << 20
+
+// pace says how much moved in which time.
+func pace(size int64, took time.Duration) string {
+	text := fmt.Sprintf("%.1f MB in %.1fs", float64(size)/1e6, took.Seconds())
+	if took > 0 {
+		text += fmt.Sprintf(", %.1f MB/s", float64(size)/1e6/took.Seconds())
+	}
+	return text
+}
+
 func (m *uploadMeter) grow(n int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.total == 0 {
+		m.began = m.j.options.Now()
+	}
 	m.total += n
 }
 
@@ -245,5 +264,6 @@ func (m *uploadMeter) moved(n int64) {
 		return
 	}
 	m.told = now
-	m.j.p.Detail(fmt.Sprintf("uploaded %d of %d MB", m.done>>20, m.total>>20))
+	m.j.p.Detail(fmt.Sprintf("uploaded %d of %d MB, %.1f MB/s", m.done>>20, m.total>>20,
+		float64(m.done)/1e6/max(now.Sub(m.began).Seconds(), 1e-3)))
 }

@@ -66,9 +66,17 @@ func quick(t *testing.T, o oci.Options) *oci.Builder {
 type recorder struct {
 	mu    sync.Mutex
 	lines []string
+	// stays are the phases and notes, which are lines in a log.
+	stays []string
 }
 
-func (r *recorder) Phase(s string) { r.Detail(s) }
+func (r *recorder) Phase(s string) { r.Note(s) }
+func (r *recorder) Note(s string) {
+	r.Detail(s)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stays = append(r.stays, s)
+}
 func (r *recorder) Detail(s string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -168,6 +168,18 @@ func (p *progress) Phase(name string) {
 	p.p.Phase(name)
 }
 
+// Note tells what should stay; whoever has no place for it is told in passing.
+func (p *progress) Note(text string) {
+	noter, ok := p.p.(driver.Noter)
+	if !ok {
+		p.Detail(text)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	noter.Note(text)
+}
+
 func (p *progress) Detail(text string) {
 	if p.p == nil {
 		return

@@ -129,7 +129,7 @@ func (j *job) filesLayer(ctx context.Context, meter *uploadMeter) ([]named, erro
 	if err != nil {
 		return nil, err
 	}
-	err = meter.upload(ctx, blob{digest: l.Digest.String(), size: l.Size, open: l.open})
+	err = meter.upload(ctx, blob{what: "launcher and SDK", digest: l.Digest.String(), size: l.Size, open: l.open})
 	return []named{{layer: l, what: "launcher and SDK"}}, err
 }
 

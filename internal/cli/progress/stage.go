@@ -21,7 +21,10 @@ type Stage struct {
 	told    string
 }
 
-var _ imagedriver.Progress = (*Stage)(nil)
+var (
+	_ imagedriver.Progress = (*Stage)(nil)
+	_ imagedriver.Noter    = (*Stage)(nil)
+)
 
 // Stage begins a stage. It has to be ended with Done.
 func (v *View) Stage(name string) *Stage {
@@ -51,6 +54,13 @@ func (s *Stage) Detail(text string) {
 	defer s.view.mu.Unlock()
 	s.detail = text
 	s.view.touch()
+}
+
+// Note implements image/driver.Noter: it stays, and is a line of its own.
+func (s *Stage) Note(text string) {
+	s.view.mu.Lock()
+	defer s.view.mu.Unlock()
+	s.view.say(s.name + ": " + text)
 }
 
 // Waiting tells why the stage waits.

@@ -56,6 +56,21 @@ func history() []run.Event {
 	}
 }
 
+func TestStageAwayFromATerminal(t *testing.T) {
+	var out strings.Builder
+	v := New(&out, Options{Now: func() time.Time { return start }})
+	s := v.Stage("image")
+	s.Detail("1 of 9 MB")
+	s.Phase("resolving 2 requirements")
+	s.Note("the code is 60 MB")
+	s.Done("built and pushed")
+	v.Close()
+	want := "image: resolving 2 requirements\nimage: the code is 60 MB\nimage: built and pushed in 0ms\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
+
 func TestPlainLines(t *testing.T) {
 	want := `Run run-1: 3 steps
 step importer is cached (run earlier)
