@@ -46,7 +46,7 @@ func refusal(err error) string {
 		return "it asks for more than the namespace's quota allows at all: ask for less, or have the quota raised"
 	case limitRangeWords.MatchString(text):
 		return "the namespace's LimitRange does not allow what it asks for: change the step's resources, or have the LimitRange changed"
-	case apierrors.IsForbidden(err) && !isQuota(err) && !permissionWords.MatchString(text):
+	case apierrors.IsForbidden(err) && has(" is forbidden: ") && !isQuota(err) && !permissionWords.MatchString(text):
 		return "the cluster's admission control refuses it"
 	}
 	return ""

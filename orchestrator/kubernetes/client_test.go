@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/proa-ml/proa/internal/kubeconfig"
@@ -72,6 +74,7 @@ func TestExplainError(t *testing.T) {
 		"server":     {apierrors.NewInternalError(errors.New("etcd has no leader")), true, "no leader"},
 		"quota":      {apierrors.NewForbidden(pods, "p", errors.New("exceeded quota: q, requested: pods=1")), true, "waiting for room"},
 		"forbidden":  {apierrors.NewForbidden(pods, "p", errors.New(`User "ada" cannot create resource "pods"`)), false, "proa orchestrator permissions"},
+		"proxy":      {&apierrors.StatusError{ErrStatus: metav1.Status{Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden, Message: "by order of the proxy"}}, false, "proa orchestrator permissions"},
 		"log in":     {apierrors.NewUnauthorized("expired"), false, "log in again"},
 		"invalid":    {apierrors.NewInvalid(schema.GroupKind{Kind: "Pod"}, "p", nil), false, "invalid"},
 		"cancelled":  {context.Canceled, false, "canceled"},
