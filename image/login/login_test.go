@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -117,11 +115,7 @@ func TestOldDockerLogin(t *testing.T) {
 	w := newWorld(t, cloudtest.Options{})
 	t.Setenv("AWS_ACCESS_KEY_ID", w.Key)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", w.Secret)
-	old := base64.StdEncoding.EncodeToString([]byte("AWS:yesterday"))
-	content := `{"auths":{"` + cloudtest.AmazonRegistry + `":{"auth":"` + old + `"}}}`
-	if err := os.WriteFile(filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	w.dockerLogin(t)
 	b := w.builder(t)
 	if _, err := w.push(t, b, cloudtest.AmazonRegistry, "x"); err != nil {
 		t.Fatal(err)
@@ -131,6 +125,16 @@ func TestOldDockerLogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantLogin(t, config, cloudtest.AmazonRegistry, "AWS")
+}
+
+// TestOldDockerLoginOnly has the machine have nothing else.
+func TestOldDockerLoginOnly(t *testing.T) {
+	w := newWorld(t, cloudtest.Options{})
+	w.dockerLogin(t)
+	_, err := w.push(t, w.builder(t), cloudtest.AmazonRegistry, "x")
+	if !errors.Is(err, driver.ErrRefused) || !strings.Contains(err.Error(), "docker login "+cloudtest.AmazonRegistry) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v, want ErrRefused, and how to log in", err)
+	}
 }
 
 // TestRefusals has clouds give no login, or not the right to do what is needed.

@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -148,6 +149,16 @@ func (w *world) builder(t *testing.T) *oci.Builder {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// dockerLogin has the Docker configuration hold a login of yesterday.
+func (w *world) dockerLogin(t *testing.T) {
+	t.Helper()
+	old := base64.StdEncoding.EncodeToString([]byte("AWS:yesterday"))
+	content := `{"auths":{"` + cloudtest.AmazonRegistry + `":{"auth":"` + old + `"}}}`
+	if err := os.WriteFile(filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // push pushes an image of one file.

@@ -58,9 +58,10 @@ func (b *Builder) ways(ctx context.Context, repo name.Repository, push bool) ([]
 	return []way{{auth: auth}, {own, true}}, nil
 }
 
-// login connects to a repository in the first of several ways that the registry takes.
+// login connects to a repository in the first of several ways that the registry takes. If it takes none, the last one tells, but
+// that the machine has no credentials of its own is no news to who has given others.
 func (b *Builder) login(ctx context.Context, r *registry, ways []way, scopes []string, push bool) error {
-	var refusals error
+	var refusal error
 	for i, w := range ways {
 		err := b.try(ctx, r, w, scopes, i < len(ways)-1)
 		if err == nil {
@@ -74,13 +75,24 @@ func (b *Builder) login(ctx context.Context, r *registry, ways []way, scopes []s
 		if !refused(err) {
 			return err
 		}
-		refusals = errors.Join(refusals, err)
+		if refusal == nil || !errors.Is(err, ambient.ErrNone) {
+			refusal = err
+		}
 	}
-	return refusals
+	return refusal
 }
 
 // try connects in one way. A registry that takes a password with each request is asked at once, if there are other ways.
 func (b *Builder) try(ctx context.Context, r *registry, w way, scopes []string, others bool) error {
+	if w.ambient { // of which it isn't known yet whether there are any
+		err := r.retry.do(ctx, func() error {
+			_, err := authn.Authorization(ctx, w.auth)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
 	greet := &greeter{RoundTripper: b.options.Transport, schemes: map[string]bool{}}
 	err := r.retry.do(ctx, func() error {
 		rt, err := transport.NewWithContext(ctx, r.repo.Registry, w.auth, greet, scopes)
