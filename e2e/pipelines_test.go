@@ -84,6 +84,7 @@ func scripts(t *testing.T, folder string) testscript.Params {
 			"service":    service,
 			"dbuser":     dbuser,
 			"nowhere":    nowhere,
+			"readonly":   readonly,
 			"processes":  processes,
 			"tenant":     tenant,
 			"granted":    granted,

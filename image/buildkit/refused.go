@@ -32,10 +32,10 @@ func refused(engine Engine, ref string, err error) error {
 	switch {
 	case has(strings.ToLower(plainHTTP)):
 		return fmt.Errorf("%w: %s can't push %s: %w: %s", driver.ErrRefused, engine, ref, err, notHTTPS(engine))
-	case has("405", "operation is unsupported"):
-		return driver.ReadOnly(registry, "push", repository, answer)
+	case has("405 method not allowed", "operation is unsupported"), strings.HasSuffix(text, "unsupported"): // the last is the error's code
+		return driver.ReadOnly(registry, "push to", repository, answer)
 	case has("denied", "unauthorized", "forbidden", "no basic auth", "insufficient_scope", "authorization failed"):
-		return driver.Denied(registry, "push", repository, answer)
+		return driver.Denied(registry, "push to", repository, answer)
 	}
 	return fmt.Errorf("%w: %s can't push %s: %w", driver.ErrUnavailable, engine, ref, err)
 }

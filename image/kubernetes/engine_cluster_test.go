@@ -41,7 +41,7 @@ func TestClusterBuilds(t *testing.T) {
 		t.Errorf("pushed to the inner address: %v", pushed)
 	}
 	_, err := w.build(w.ctx, w.cluster, "FROM scratch\nCOPY word /three\n")
-	if !errors.Is(err, driver.ErrRefused) || !strings.Contains(err.Error(), "could not push proa: registry "+w.address+" is read-only, or a mirror") {
+	if !errors.Is(err, driver.ErrRefused) || !strings.Contains(err.Error(), "could not push to proa: registry "+w.address+" is read-only, or a mirror") {
 		t.Errorf("a registry that is read-only: %v", err)
 	}
 	w.eventually("the end of all builders", w.empty)

@@ -32,7 +32,7 @@ func (c *Cluster) writeConfigs(f facts) error {
 		"proxy.yaml":                             proxyConfig(c.state, f),
 		"resolv.conf":                            "nameserver " + dnsService + "\n",
 		"mysql.sql":                              databaseSQL(f),
-		"docker.json":                            dockerConfig(c.state, registry),
+		"docker.json":                            dockerConfig(c.state, registry, f.Subnet.String()),
 	}
 	for name, content := range configs {
 		if err := file.Write(c.state.config(name), []byte(content), 0o600); err != nil {
@@ -43,22 +43,23 @@ func (c *Cluster) writeConfigs(f facts) error {
 }
 
 // dockerConfig gives the Docker Engine a bridge that leads nowhere, which is in the cluster's own network namespace. Its
-// BuildKit takes a registry without a scheme for one that speaks HTTPS with a bad certificate.
-func dockerConfig(state layout, registry string) string {
+// BuildKit takes a registry without a scheme for one that speaks HTTPS with a bad certificate. Tests push to registries of their own
+// on the subnet.
+func dockerConfig(state layout, registry, subnet string) string {
 	return fmt.Sprintf(`{
   "hosts": [%[1]q],
   "containerd": %[2]q,
   "data-root": %[3]q,
   "exec-root": %[4]q,
   "pidfile": %[5]q,
-  "insecure-registries": ["http://%[6]s"],
+  "insecure-registries": ["http://%[6]s", %[7]q],
   "bip": "172.31.255.1/24",
   "iptables": false,
   "ip6tables": false,
   "ip-masq": false,
   "log-level": "warn"
 }
-`, "unix://"+state.dockerSocket(), state.containerdSocket(), state.data("docker"), state.data("docker-exec"), state.data("docker.pid"), registry)
+`, "unix://"+state.dockerSocket(), state.containerdSocket(), state.data("docker"), state.data("docker-exec"), state.data("docker.pid"), registry, subnet)
 }
 
 // containerdConfig keeps all of containerd's files below the state directory; only the shims' sockets have a fixed place elsewhere.
