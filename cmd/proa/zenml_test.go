@@ -36,7 +36,7 @@ func TestWhatZenMLUsersType(t *testing.T) {
 	if len(table) < 150 {
 		t.Fatalf("the table has %d commands: it isn't read as a whole", len(table))
 	}
-	c := comparison{T: t, root: root, answered: map[string]bool{}}
+	c := comparison{T: t, root: root, answered: map[string]bool{}, columns: map[string][]string{}}
 	for _, r := range table {
 		c.compare(r)
 	}
@@ -93,6 +93,8 @@ type comparison struct {
 	root *cobra.Command
 	// answered are the commands without a meaning that were asked: they answer everything below them in the same way.
 	answered map[string]bool
+	// columns are those of the lists that were printed.
+	columns map[string][]string
 }
 
 func (c comparison) compare(r row) {
@@ -168,7 +170,7 @@ func (c comparison) option(r row, cmd *cobra.Command, line string) {
 			if valued {
 				args = append(args, "local")
 			}
-			c.expect(strings.TrimSpace(answer), args...)
+			c.expectOption(cmd, strings.TrimSpace(answer), args)
 		case strings.Contains(spelling, "="):
 			if !cmd.DisableFlagParsing {
 				c.Errorf("`proa %s` takes no attributes", r)
@@ -176,6 +178,16 @@ func (c comparison) option(r row, cmd *cobra.Command, line string) {
 		default:
 			c.known(r, cmd, spelling, valued)
 		}
+	}
+}
+
+// expectOption looks for the answer to an option, which mostly comes before anything is run.
+func (c comparison) expectOption(cmd *cobra.Command, answer string, args []string) {
+	err := cmd.ParseFlags(kit.SpellOut(c.root, args))
+	if err == nil {
+		c.expect(answer, args...)
+	} else if err = cmd.FlagErrorFunc()(cmd, err); !strings.Contains(err.Error(), answer) {
+		c.Errorf("`proa %s` says %v, want %s", strings.Join(args, " "), err, answer)
 	}
 }
 
@@ -204,10 +216,18 @@ func (c comparison) column(r row, text string) {
 		c.expect(strings.TrimSpace(answer), strings.Fields(typed)...)
 		return
 	}
-	out, err := exec.CommandContext(c.Context(), "proa", r.words...).Output()
-	header, _, _ := strings.Cut(string(out), "\n")
-	if columns := regexp.MustCompile("  +").Split(header, -1); err != nil || !slices.Contains(columns, strings.TrimSpace(name)) {
-		c.Errorf("`proa %s` has no column %s: %v\n%s", r, name, err, out)
+	columns, known := c.columns[r.String()]
+	if !known {
+		out, err := exec.CommandContext(c.Context(), "proa", r.words...).Output()
+		if err != nil {
+			c.Errorf("`proa %s`: %v", r, err)
+		}
+		header, _, _ := strings.Cut(string(out), "\n")
+		columns = regexp.MustCompile("  +").Split(header, -1)
+		c.columns[r.String()] = columns
+	}
+	if !slices.Contains(columns, strings.TrimSpace(name)) {
+		c.Errorf("`proa %s` has no column %s, but %q", r, name, columns)
 	}
 }
 
