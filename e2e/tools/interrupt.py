@@ -2,8 +2,8 @@
 
     python interrupt.py [--terminal] [--again=PATTERN] PATTERN COMMAND [ARGUMENT ...]
 
-With --again, Ctrl-C is pressed a second time once a later line matches that. With --terminal, the command has a real terminal, and
-a key is pressed; without, it gets the signal.
+With --again, Ctrl-C is pressed a second time once a later line matches that. With --terminal, the command has a real
+terminal, and a key is pressed; without, it gets the signal.
 
 Prints what the command printed, then "exit code N"; fails if the command ends before the patterns, or not within a
 minute after a Ctrl-C.
@@ -36,7 +36,12 @@ def lines_of(descriptor: int) -> Iterator[str]:
         yield rest.decode("utf-8", "replace")
 
 
-def press(lines: Iterator[str], patterns: "list[str]", key: Callable[[], None], kill: Callable[[], None]) -> bool:
+def press(
+    lines: Iterator[str],
+    patterns: "list[str]",
+    key: Callable[[], None],
+    kill: Callable[[], None],
+) -> bool:
     """Print lines, and press a key at the first that matches each pattern, in order."""
     for line in lines:
         if line:
@@ -65,7 +70,10 @@ def main() -> int:
         if pid == 0:
             os.execvp(given.command[0], given.command)
         done = press(
-            lines_of(master), patterns, lambda: os.write(master, b"\x03") and None, lambda: os.killpg(pid, signal.SIGKILL)
+            lines_of(master),
+            patterns,
+            lambda: os.write(master, b"\x03") and None,
+            lambda: os.killpg(pid, signal.SIGKILL),
         )
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     else:

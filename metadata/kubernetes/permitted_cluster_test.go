@@ -20,12 +20,12 @@ func testNotPermitted(t *testing.T, s *Server) {
 	_, err := nobody.Open(limited(t))
 	mistake(t, err, "not permitted in namespace", "proa orchestrator permissions --for=database")
 	mistake(t, nobody.Up(limited(t), ignore), "not permitted in namespace", "--for=database")
-	mistake(t, nobody.Down(limited(t), ignore), "not permitted in namespace", "cannot get resource \"deployments\"")
+	mistake(t, nobody.Down(limited(t), ignore), "cannot get resource \"deployments\"", "--for=database")
 	reader := asUser(t, s, "reader", []rbacv1.PolicyRule{
 		{APIGroups: []string{"", "apps"}, Resources: []string{"secrets", "deployments", "pods"}, Verbs: []string{"get", "list"}},
 	})
 	_, err = reader.Open(limited(t))
-	mistake(t, err, "forwarding a connection to pod", "pods/portforward")
+	mistake(t, err, "resource \"pods/portforward\"", "--for=database")
 }
 
 // asUser returns the server as a user sees it who may do what the rules allow in its namespace.
