@@ -89,6 +89,8 @@ func scripts(t *testing.T, folder string) testscript.Params {
 			"tenant":     tenant,
 			"granted":    granted,
 			"flows":      flows,
+			"leftovers":  leftovers,
+			"empty":      empty,
 		},
 	}
 }

@@ -21,7 +21,7 @@ type noun struct{ *kit.Kit }
 // New makes the command.
 func New(k *kit.Kit) *cobra.Command {
 	n := noun{k}
-	return kit.Group("artifact", "List, show, fetch and prune artifacts of the active stack", n.getCommand(), n.listCommand(), n.showCommand(), n.pruneCommand())
+	return kit.Group("artifact", "List, show, fetch and prune artifacts of the active stack", n.getCommand(), n.listCommand(), n.showCommand(), n.lineageCommand(), n.pruneCommand())
 }
 
 func (n noun) getCommand() *cobra.Command {
