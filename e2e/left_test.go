@@ -110,19 +110,36 @@ func hasEnded(kind string, object unstructured.Unstructured) bool {
 	return kind == "pods" && object.GetLabels()["proa.dev/component"] == "coordinator" && (phase == "Succeeded" || phase == "Failed")
 }
 
-// empty checks that the script's artifact store and database hold nothing but who they are.
-func empty(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) > 0 {
-		ts.Fatalf("usage: empty")
+// objects checks that the script's artifact store holds something under a prefix; or, negated, that it doesn't.
+func objects(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: [!] objects prefix")
 	}
+	if keys := stored(ts, args[0]); neg == (len(keys) > 0) {
+		ts.Fatalf("under %s there are %q", args[0], keys)
+	}
+}
+
+// stored lists objects of the script's artifact store.
+func stored(ts *testscript.TestScript, prefix string) []string {
 	v := func(name string) string { return ts.Getenv("PROA_TEST_" + name) }
 	store, err := artifact.Open(context.Background(), step.Store{URL: "s3://" + v("S3_BUCKET") + "/" + ts.Getenv("ID"), Options: map[string]string{
 		"endpoint": v("S3_ENDPOINT"), "region": v("S3_REGION"), "path_style": "true", "key": v("S3_KEY"), "secret": v("S3_SECRET"),
 	}}, nil)
 	ts.Check(err)
 	defer store.Close() // it was only read
-	keys, err := store.List(context.Background(), "")
+	keys, err := store.List(context.Background(), prefix)
 	ts.Check(err)
+	return keys
+}
+
+// empty checks that the script's artifact store and database hold nothing but who they are.
+func empty(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: empty")
+	}
+	v := func(name string) string { return ts.Getenv("PROA_TEST_" + name) }
+	keys := stored(ts, "")
 	if !slices.Equal(keys, []string{"identity.json", "metadata-store.json"}) {
 		ts.Fatalf("the artifact store holds %q", keys)
 	}

@@ -91,6 +91,7 @@ func scripts(t *testing.T, folder string) testscript.Params {
 			"flows":      flows,
 			"leftovers":  leftovers,
 			"empty":      empty,
+			"objects":    objects,
 		},
 	}
 }

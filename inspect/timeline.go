@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Shades are the signs of the phases in a timeline of text.
+// Shade is the sign of the phase in a timeline of text.
 func (p Phase) Shade() string {
 	switch p {
 	case Waiting:
