@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -217,17 +218,12 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 // List returns the keys that start with prefix, sorted.
 func (s *Store) List(ctx context.Context, prefix string) ([]string, error) {
 	var keys []string
-	objects := s.bucket.List(&blob.ListOptions{Prefix: prefix})
-	for {
-		object, err := objects.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return keys, nil
+	err := s.Walk(ctx, prefix, func(o Object) error {
+		if !o.Partial {
+			keys = append(keys, o.Key)
 		}
-		if err != nil {
-			return nil, s.wrap(ctx, fmt.Sprintf("listing %q", prefix), err)
-		}
-		if !strings.HasSuffix(object.Key, tempSuffix) {
-			keys = append(keys, object.Key)
-		}
-	}
+		return nil
+	})
+	slices.Sort(keys)
+	return keys, err
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,9 +25,12 @@ type Object struct {
 	Partial bool
 }
 
-// Walk calls visit for every object whose key starts with prefix, in the order of the keys. It reads the listing page by
-// page, so it needs little memory whatever the store holds. Objects that come or go meanwhile may be visited or not.
+// Walk calls visit for every object whose key starts with prefix. It reads the listing page by page, so it needs little
+// memory whatever the store holds. Objects that come or go meanwhile may be visited or not.
 func (s *Store) Walk(ctx context.Context, prefix string, visit func(Object) error) error {
+	if s.root != "" {
+		return s.walkFolder(ctx, prefix, visit)
+	}
 	objects := s.bucket.List(&blob.ListOptions{Prefix: prefix})
 	for {
 		o, err := objects.Next(ctx)
@@ -40,6 +45,54 @@ func (s *Store) Walk(ctx context.Context, prefix string, visit func(Object) erro
 			return err
 		}
 	}
+}
+
+// walkFolder is Walk for a folder, in which files may vanish while it is read.
+func (s *Store) walkFolder(ctx context.Context, prefix string, visit func(Object) error) error {
+	begin := s.root
+	if i := strings.LastIndexByte(prefix, '/'); i > 0 {
+		begin = filepath.Join(s.root, filepath.FromSlash(prefix[:i]))
+	}
+	return filepath.WalkDir(begin, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		var info fs.FileInfo
+		if err == nil && !entry.IsDir() {
+			info, err = entry.Info()
+		}
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return s.wrap(ctx, fmt.Sprintf("listing %q", prefix), err)
+		case entry.IsDir():
+			return nil
+		}
+		name, err := filepath.Rel(s.root, path)
+		if err != nil {
+			return s.wrap(ctx, fmt.Sprintf("listing %q", prefix), err)
+		}
+		key := unescaped(filepath.ToSlash(name))
+		if !strings.HasPrefix(key, prefix) {
+			return nil
+		}
+		return visit(Object{Key: key, Size: info.Size(), Modified: info.ModTime(), Partial: strings.HasSuffix(key, tempSuffix)})
+	})
+}
+
+// unescaped is the key of a file's name: letters that not every system can have in names are written as __0x2f__.
+func unescaped(name string) string {
+	before, rest, found := strings.Cut(name, "__0x")
+	digits, after, ended := strings.Cut(rest, "__")
+	if !found || !ended {
+		return name
+	}
+	letter, err := strconv.ParseInt(digits, 16, 32)
+	if err != nil {
+		return name
+	}
+	return before + string(rune(letter)) + unescaped(after)
 }
 
 // DeleteOld removes an object unless it was written after the given time, and reports whether it did. It looks again: the

@@ -15,11 +15,12 @@ import (
 func testWalk(t *testing.T, cfg step.Store) {
 	s := openStore(t, cfg)
 	begin := time.Now().Add(-time.Hour) // a server's clock may differ
-	for _, key := range []string{"a/1", "a/2/x", "b"} {
+	odd := `é "<b>" __ a__0 =+&?*|`
+	for _, key := range []string{"a/1", "a/2/x", "b", "c/" + odd} {
 		put(t, s, key, key)
 	}
 	objects := map[string]artifact.Object{}
-	for prefix, want := range map[string][]string{"a/": {"a/1", "a/2/x"}, "": {"a/1", "a/2/x", "b"}, "c": nil} {
+	for prefix, want := range map[string][]string{"a/": {"a/1", "a/2/x"}, "": {"a/1", "a/2/x", "b", "c/" + odd}, "c/é": {"c/" + odd}, "d": nil, "d/e/": nil} {
 		var keys []string
 		err := s.Walk(t.Context(), prefix, func(o artifact.Object) error {
 			keys, objects[o.Key] = append(keys, o.Key), o
@@ -44,7 +45,7 @@ func testWalk(t *testing.T, cfg step.Store) {
 		}
 	}
 	keys, err := s.List(t.Context(), "")
-	if err != nil || !slices.Equal(keys, []string{"a/2/x", "b"}) {
+	if err != nil || !slices.Equal(keys, []string{"a/2/x", "b", "c/" + odd}) {
 		t.Errorf("left are %q, error %v", keys, err)
 	}
 	stop := fmt.Errorf("enough")

@@ -16,7 +16,7 @@ import (
 type Difference struct {
 	// Step is empty for what concerns the run as a whole.
 	Step string `json:"step,omitempty"`
-	// What is "status", "code", "parameter NAME", "input NAME", "environment", "output NAME" or "step".
+	// What is "status", "revision", "python", "code", "parameter NAME", "input NAME", "environment", "output NAME" or "step".
 	What string `json:"what"`
 	A    string `json:"a"`
 	B    string `json:"b"`
@@ -36,6 +36,8 @@ func Diff(ctx context.Context, m driver.Reader, a, b string) ([]Difference, erro
 	d.compare("", "pipeline", first.run.Pipeline, second.run.Pipeline)
 	d.compare("", "stack", first.run.Stack, second.run.Stack)
 	d.compare("", "status", first.run.Status, second.run.Status)
+	d.compare("", "revision", first.plan.Revision, second.plan.Revision)
+	d.compare("", "python", first.spec.Source.Python, second.spec.Source.Python)
 	d.maps("", "parameter", texts(first.spec.Parameters), texts(second.spec.Parameters))
 	for _, name := range union(first.steps, second.steps) {
 		x, inA := first.steps[name]
@@ -53,6 +55,7 @@ func Diff(ctx context.Context, m driver.Reader, a, b string) ([]Difference, erro
 type whole struct {
 	run   driver.Run
 	spec  spec.Pipeline
+	plan  plan.Plan
 	steps map[string]facts
 }
 
@@ -75,14 +78,13 @@ func readWhole(ctx context.Context, m driver.Reader, name string) (whole, error)
 	if err != nil {
 		return w, fmt.Errorf("reading the steps of run %q: %w", name, err)
 	}
-	var p plan.Plan
-	if err := json.Unmarshal(w.run.Plan, &p); err != nil {
+	if err := json.Unmarshal(w.run.Plan, &w.plan); err != nil {
 		return w, fmt.Errorf("reading the plan of run %q: %w", name, err)
 	}
 	if err := json.Unmarshal(w.run.Spec, &w.spec); err != nil {
 		return w, fmt.Errorf("reading the spec of run %q: %w", name, err)
 	}
-	for _, s := range p.Steps {
+	for _, s := range w.plan.Steps {
 		w.steps[s.Name] = facts{plan: s, environment: s.Image}
 	}
 	for _, s := range w.spec.Steps {

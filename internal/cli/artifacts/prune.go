@@ -29,7 +29,8 @@ func (n noun) pruneCommand() *cobra.Command {
 			"artifacts, archives of code, and what is left of runs that were deleted. First it says what that is; then it asks.\n" +
 			"Without a terminal to ask on it removes nothing, unless --yes is given.\n\n" +
 			"What is younger than --older-than stays. While a run goes on, what is younger than 24h stays in any case, since it may\n" +
-			"belong to that run. Interrupted, it has removed a part, and goes on the next time.\n\n" +
+			"belong to that run. A run is known once it is created, not while its images are built: where others work, don't go below\n" +
+			"an hour. Interrupted, it has removed a part, and goes on the next time.\n\n" +
 			"Cached results keep what they hold, also when their runs are deleted; --cached gives up those whose runs are.\n" +
 			"A store that belongs to another metadata store, or was used with another one, is left alone.",
 		Example: "  proa artifact prune\n  proa artifact prune --dry-run -o json\n  proa artifact prune --cached --older-than 168h --yes",
