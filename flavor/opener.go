@@ -145,6 +145,9 @@ type Coordinator struct {
 	Run string
 	// Holder names the process in the run's lease; it stays the same when the process is started again.
 	Holder string
+	// LastWords is the path of a file that outlives the process, if it is started again in the same place; empty if there is
+	// none.
+	LastWords string
 	// Config is what was submitted.
 	Config []byte
 	// Open makes the orchestrator.

@@ -252,3 +252,11 @@ func TestBrokenPlans(t *testing.T) {
 		t.Errorf("a plan that is no JSON gave %v", err)
 	}
 }
+
+func TestAResumedRunSaysHowTheCoordinatorBeforeEnded(t *testing.T) {
+	s, _ := core(t, StopOnFailure, plan.Step{Name: "a"})
+	events := observe(s, begun{lease: mdriver.Lease{Holder: "pod", Epoch: 2}, before: "panic: on fire"}, epoch)
+	if diff := cmp.Diff([]Event{RunResumed{Holder: "pod", Epoch: 2, Before: "panic: on fire"}}, events); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}

@@ -34,6 +34,8 @@ type RunStarted struct {
 type RunResumed struct {
 	Holder string `json:"holder"`
 	Epoch  int64  `json:"epoch"`
+	// Before says how the coordinator before ended, if it could say so.
+	Before string `json:"before,omitempty"`
 }
 
 // StepCached ends a step with an earlier run's result.

@@ -92,7 +92,7 @@ func (e *engine) execute(ctx context.Context, lease driver.Lease) error {
 
 // loop is the heart: see, decide, record, do.
 func (e *engine) loop(ctx context.Context, lease driver.Lease) error {
-	seen := []observation{begun{mode: e.Mode, parallelism: e.MaxParallelism, deadline: e.Deadline, lease: lease}, taken(lease)}
+	seen := []observation{begun{mode: e.Mode, parallelism: e.MaxParallelism, deadline: e.Deadline, lease: lease, before: e.Before}, taken(lease)}
 	for {
 		if err := e.core.turn(seen, e.Now()); err != nil {
 			return err

@@ -24,6 +24,7 @@ type (
 		parallelism int
 		deadline    time.Duration
 		lease       mdriver.Lease
+		before      string
 	}
 	// cancelAsked: the user wants the run to end.
 	cancelAsked struct{}
@@ -60,7 +61,7 @@ func observe(s *state, o observation, now time.Time) []Event {
 		if s.seq == 0 {
 			return []Event{RunStarted{Mode: o.mode, Parallelism: o.parallelism, Deadline: o.deadline, Holder: o.lease.Holder}}
 		}
-		return []Event{RunResumed{Holder: o.lease.Holder, Epoch: o.lease.Epoch}}
+		return []Event{RunResumed{Holder: o.lease.Holder, Epoch: o.lease.Epoch, Before: o.before}}
 	case cancelAsked:
 		if !s.cancelling && s.status == Running {
 			return []Event{CancelRequested{}}

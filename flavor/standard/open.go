@@ -243,7 +243,7 @@ func (o Opener) Coordinator() (flavor.Coordinator, error) {
 		holder, _ = os.Hostname()
 	}
 	return flavor.Coordinator{
-		Run: in.Config.Run, Holder: holder, Config: in.Data,
+		Run: in.Config.Run, Holder: holder, Config: in.Data, LastWords: kubernetes.LastWords,
 		Open: func(ctx context.Context) (orchestratordriver.Orchestrator, error) {
 			return kubernetes.Open(ctx, in.Config, &kubernetes.Options{Now: o.Now, Rand: o.Rand})
 		},

@@ -15,6 +15,8 @@ import (
 // Where the run's Secret is mounted, in the coordinator's pod and (only the access file) in the pods of steps.
 const (
 	SecretDir = "/etc/proa"
+	// LastWords is a file of the coordinator's pod that is still there when its container is started again.
+	LastWords = tmpDir + "/last-words"
 
 	keyConfig      = "config.json"
 	keyAccess      = "access.json"

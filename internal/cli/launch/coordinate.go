@@ -46,6 +46,8 @@ func coordinate(ctx context.Context, k *kit.Kit) (err error) {
 	if err != nil {
 		return err
 	}
+	before, words := openLastWords(in.LastWords)
+	defer func() { words.say(err) }()
 	var config coordinatorConfig
 	if err := strict.JSON(in.Config, &config); err != nil {
 		return errors.New("the coordinator's configuration can't be read: it is of another version of proa")
@@ -63,6 +65,7 @@ func coordinate(ctx context.Context, k *kit.Kit) (err error) {
 	}
 	options := config.Settings.engine()
 	options.Now, options.Rand, options.Holder, options.Observer = k.Now, k.Rand, in.Holder, run.NewLineObserver(k.Out)
+	options.Before = before
 	// The cluster starts a coordinator when the last one has ended, is about to, or can't be reached, so there is no lease to
 	// wait for; and should one live on unseen, it is fenced.
 	options.Force = true
