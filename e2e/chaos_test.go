@@ -98,11 +98,11 @@ func (s *storms) storm(ts *testscript.TestScript, neg bool, args []string) {
 	w := &weather{ctx: ctx, ts: ts, say: s.t.Logf, client: s.client, namespace: ts.Getenv("ID"), program: s.start(ts, args[0])}
 	plan := forecast(s.faults)
 	began := time.Now()
-	run := until(ts, ctx, "begin", func() (record, bool) { r := newest(ts); return r, r.id != before.id && r.status == "running" })
+	until(ctx, ts, "begin", func() (record, bool) { r := newest(ts); return r, r.id != before.id && r.status == "running" })
 	for _, f := range plan {
 		w.strike(f, func() bool { return newest(ts).final() })
 	}
-	run = until(ts, ctx, "end", func() (record, bool) { r := newest(ts); return r, r.final() })
+	run := until(ctx, ts, "end", func() (record, bool) { r := newest(ts); return r, r.final() })
 	s.t.Logf("isolation %s: ended after %s", args[0], time.Since(began).Round(time.Second))
 	if err := w.program.Wait(); err != nil && !w.killed {
 		ts.Fatalf("the client failed: %v", err)
@@ -115,7 +115,7 @@ func (s *storms) storm(ts *testscript.TestScript, neg bool, args []string) {
 
 // start starts the client.
 func (s *storms) start(ts *testscript.TestScript, isolation string) *exec.Cmd {
-	cmd := exec.Command(os.Getenv("PROA_TEST_VENV")+"/bin/python", "storm.py") //nolint:noctx,gosec // it outlives the command that starts it
+	cmd := exec.Command(os.Getenv("PROA_TEST_VENV")+"/bin/python", "storm.py") //nolint:gosec // it outlives the command that starts it
 	for _, name := range []string{"PATH", "HOME", "PROA_CONFIG_DIR", "XDG_DATA_HOME", "XDG_CACHE_HOME", "PROA_CACHE_DIR", "KUBECONFIG"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
@@ -271,7 +271,7 @@ func count(ctx context.Context, db *sql.DB, r *record) error {
 }
 
 // until asks until it is so.
-func until[T any](ts *testscript.TestScript, ctx context.Context, what string, ask func() (T, bool)) T {
+func until[T any](ctx context.Context, ts *testscript.TestScript, what string, ask func() (T, bool)) T {
 	for {
 		if found, ok := ask(); ok {
 			return found
