@@ -4,6 +4,12 @@ import "context"
 
 // Library is a builder that can read what was built, and remove it.
 type Library interface {
+	Catalogue
+	Pruner
+}
+
+// Catalogue is what there is.
+type Catalogue interface {
 	// Repositories lists the stack's repository, home, and those beside it that images were pushed to.
 	Repositories(ctx context.Context, home string) ([]string, error)
 	// Tags lists the images of a repository, but for environments and the coordinator's.
@@ -12,6 +18,10 @@ type Library interface {
 	Inspect(ctx context.Context, ref string) (Detail, error)
 	// BOM returns the bill of materials that is attached to an image, as CycloneDX JSON.
 	BOM(ctx context.Context, ref string) ([]byte, error)
+}
+
+// Pruner removes what isn't needed.
+type Pruner interface {
 	// Unused lists the tags of a repository's environments that no image there is built on.
 	Unused(ctx context.Context, repository string) ([]string, error)
 	// Remove removes tags and what they stand for.
