@@ -49,7 +49,8 @@ func (m *measurement) all(ctx context.Context) ([]row, error) {
 		{"everything cached", m.cached},
 		{"edit to running", m.editToRunning},
 		{"digits, Kubernetes", m.digitsKubernetes},
-		{"10,000 steps", m.scale},
+		{"10,000 steps in warm pods", m.scale("warm")},
+		{"10,000 steps, each in a pod", m.scale("pod")},
 	} {
 		if m.only != nil && !m.only.MatchString(step.name) {
 			continue

@@ -25,33 +25,30 @@ const (
 	scaleWidth = 500
 )
 
-// scale measures what a run of many steps costs the coordinator, the API server and the metadata store. The nodes are
+// scale returns what measures what a run of many steps costs the coordinator, the API server and the metadata store. The nodes are
 // simulated: a real one would spend minutes of its own on that many containers.
-func (m *measurement) scale(ctx context.Context) error {
-	if err := m.proa.use(ctx, "k8s"); err != nil {
-		return err
-	}
-	stop, err := kubelet.Start(ctx, m.bare.pods, m.proa.namespace, 2*scaleWidth)
-	if err != nil {
-		return err
-	}
-	forget, err := m.countCalls(ctx)
-	if err != nil {
-		return errors.Join(err, stop())
-	}
-	settings := fmt.Sprintf(`{"node_selectors": {%q: %q}, "tolerations": [{"key": %[1]q, "operator": "Exists"}]}`, kubelet.Label, kubelet.Value)
-	for _, isolation := range []string{"warm", "pod"} {
+func (m *measurement) scale(isolation string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := m.proa.use(ctx, "k8s"); err != nil {
+			return err
+		}
+		stop, err := kubelet.Start(ctx, m.bare.pods, m.proa.namespace, 2*scaleWidth)
+		if err != nil {
+			return err
+		}
+		forget, err := m.countCalls(ctx)
+		if err != nil {
+			return errors.Join(err, stop())
+		}
+		settings := fmt.Sprintf(`{"node_selectors": {%q: %q}, "tolerations": [{"key": %[1]q, "operator": "Exists"}]}`, kubelet.Label, kubelet.Value)
 		_, err = m.proa.output(ctx, "proa", "orchestrator", "update", "k8s", "--isolation="+isolation,
 			"--pod_settings="+settings, "--max_parallelism="+strconv.Itoa(scaleWidth))
 		if err == nil {
 			err = m.scaled(ctx, isolation)
 		}
-		if err != nil {
-			break
-		}
+		_, restored := m.proa.output(ctx, "proa", "orchestrator", "remove-attribute", "k8s", "pod_settings", "max_parallelism", "isolation")
+		return errors.Join(err, restored, forget(), stop())
 	}
-	_, restored := m.proa.output(ctx, "proa", "orchestrator", "remove-attribute", "k8s", "pod_settings", "max_parallelism", "isolation")
-	return errors.Join(err, restored, forget(), stop())
 }
 
 // scaled measures one run.

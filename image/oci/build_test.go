@@ -24,7 +24,8 @@ import (
 func TestImage(t *testing.T) {
 	s := newServer(t)
 	s.reset()
-	code := tree(t, map[string]string{"run.py": "print('hi')\n", "pkg/mod.py": "x = 1\n"})
+	// What the user ignores is the user's: the files that proa adds are there all the same.
+	code := tree(t, map[string]string{"run.py": "print('hi')\n", "pkg/mod.py": "x = 1\n", ".dockerignore": ".dockerignore\nproa-step\n**/proa\n**/__init__.py\n"})
 	check(t, os.Chmod(filepath.Join(code, "run.py"), 0o700))
 	parts := tree(t, map[string]string{"proa-step": "#!/bin/sh\n", "sdk/proa/__init__.py": "v = 1\n"})
 	check(t, os.Chmod(filepath.Join(parts, "proa-step"), 0o755))

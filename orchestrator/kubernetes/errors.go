@@ -12,7 +12,7 @@ import (
 	"github.com/proa-ml/proa/orchestrator"
 )
 
-// explainError says of an error of the cluster's API whether it may pass (it then wraps [orchestrator.ErrUnavailable])
+// explainError says of an error of the cluster's API whether it may pass (it then wraps [orchestrator.ErrUnavailable] or [orchestrator.ErrNoRoom])
 // and, if not, what to do about it.
 func explainError(doing string, err error) error {
 	switch {
@@ -23,7 +23,7 @@ func explainError(doing string, err error) error {
 	case refusal(err) != "":
 		return fmt.Errorf("%s: %s: %w", doing, refusal(err), err)
 	case isQuota(err):
-		return fmt.Errorf("%s: %w: waiting for room in the namespace's quota: %s", doing, orchestrator.ErrUnavailable, oneLine(err.Error()))
+		return fmt.Errorf("%s: %w in the namespace's quota: %s", doing, orchestrator.ErrNoRoom, oneLine(err.Error()))
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("%s: the cluster does not accept the credentials (log in again, or choose another context): %w", doing, err)
 	case isCertificate(err):
@@ -34,6 +34,11 @@ func explainError(doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return fmt.Errorf("%s: %w: %w", doing, orchestrator.ErrUnavailable, err)
+}
+
+// mayPass reports whether what an explained error is about may pass.
+func mayPass(err error) bool {
+	return errors.Is(err, orchestrator.ErrUnavailable) || errors.Is(err, orchestrator.ErrNoRoom)
 }
 
 // isCertificate reports whether the API server's certificate isn't accepted here.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/step"
@@ -241,6 +242,22 @@ func TestTrackerPassesOverAVacatedPod(t *testing.T) {
 	restore() // it had got a node after all
 	tr.gone(pod)
 	expectTold(t, h, "attempt-1 pending", "attempt-1 running", "attempt-2 pending", "attempt-2 ended lost")
+}
+
+// The API server's clock is an hour ahead or behind: a pod that was told to go has its grace time, no less and no more.
+func TestClockOfTheAPIServerIsAnHourOff(t *testing.T) {
+	for _, skew := range []time.Duration{-time.Hour, time.Hour} {
+		tr, h, now := trackerAt(t)
+		pod := savedPod(t, "running-node-unreachable")
+		pod.DeletionTimestamp = &metav1.Time{Time: now.Add(skew)}
+		tr.set(pod)
+		*now = now.Add(30*time.Second + lostGrace - time.Second)
+		tr.settle()
+		expectTold(t, h, "attempt-1 running")
+		*now = now.Add(time.Second)
+		tr.settle()
+		expectTold(t, h, "attempt-1 running", "attempt-1 ended node-lost")
+	}
 }
 
 // A launcher that was told to end because its pod gives way reports a cancelled step; the cluster knows better.

@@ -158,7 +158,7 @@ func (o *Orchestrator) placeQueued(ctx context.Context, p placement) {
 	case err == nil:
 	case again:
 		o.pool.requeue(p.claim, 0)
-	case errors.Is(err, orchestrator.ErrUnavailable) || ctx.Err() != nil:
+	case mayPass(err) || ctx.Err() != nil:
 		o.report(p.Name, oneLine(err.Error()))
 		o.pool.requeue(p.claim, placePause)
 	default:
