@@ -133,16 +133,22 @@ func (w *world) serve(images http.Handler, inside bool) string {
 	return listener.Addr().String()
 }
 
-// build builds a Dockerfile with an engine.
+// build builds a Dockerfile with an engine. It may be called from any goroutine.
 func (w *world) build(ctx context.Context, engine buildkit.Engine, dockerfile string) (driver.Image, error) {
-	w.t.Helper()
 	registry, err := oci.New(oci.Config{Username: "ada", Password: password}, &oci.Options{CacheDir: w.t.TempDir()})
-	w.check(err)
+	if err != nil {
+		return driver.Image{}, err
+	}
 	b, err := buildkit.New(buildkit.Config{Engine: engine, Registry: registry, Index: func() (buildkit.Index, error) { return buildkit.Index{}, nil }}, nil)
-	w.check(err)
+	if err != nil {
+		return driver.Image{}, err
+	}
 	root := w.t.TempDir()
-	w.check(os.WriteFile(filepath.Join(root, "Dockerfile"), []byte(dockerfile), 0o600))
-	w.check(os.WriteFile(filepath.Join(root, "word"), []byte("a word\n"), 0o600))
+	for name, content := range map[string]string{"Dockerfile": dockerfile, "word": "a word\n"} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(content), 0o600); err != nil {
+			return driver.Image{}, err
+		}
+	}
 	return b.Build(ctx, driver.Request{Repository: w.address + "/proa", Tag: "built", Platform: "linux/amd64",
 		Recipe: driver.Recipe{Dockerfile: filepath.Join(root, "Dockerfile"), Context: root}}, nil)
 }
