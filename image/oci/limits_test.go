@@ -22,16 +22,24 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/proa-ml/proa/image/oci"
+	"github.com/proa-ml/proa/internal/testbed"
 )
 
-// TestMemory has a builder of its own process pack and push much more than it may have in memory.
 func TestMemory(t *testing.T) {
-	needUV(t)
 	t.Parallel()
-	packages, limit := 2, int64(60) // of 40 MB each, and MB
-	if os.Getenv("PROA_TEST_CHAOS") == "1" {
-		packages, limit = 25, 200
-	}
+	packsWithin(t, 2, 60)
+}
+
+// TestChaosMemory takes more than a minute: a gigabyte is packed.
+func TestChaosMemory(t *testing.T) {
+	testbed.Long(t)
+	packsWithin(t, 25, 200)
+}
+
+// packsWithin has a builder in a process of its own pack and push packages of 40 MB each with so many MB of memory.
+func packsWithin(t *testing.T, packages int, limit int64) {
+	t.Helper()
+	needUV(t)
 	s := newServer(t)
 	pushBase(t, s.host+"/library/python:3-slim", "linux/amd64")
 	dir := t.TempDir()
