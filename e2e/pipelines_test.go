@@ -79,6 +79,7 @@ func scripts(t *testing.T, folder string) testscript.Params {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"stack":      stack,
 			"namespace":  namespace,
+			"policy":     policy,
 			"documented": documented,
 			"waitfor":    waitFor,
 			"service":    service,
@@ -149,6 +150,17 @@ func namespace(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Defer(func() {
 		_ = client.CoreV1().Namespaces().Delete(context.Background(), name, metav1.DeleteOptions{})
 	})
+}
+
+// policy makes objects of the cluster that a file describes, in which variables are replaced, and removes them in the end.
+func policy(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: policy file")
+	}
+	file := ts.MkAbs(args[0])
+	ts.Check(os.WriteFile(file, []byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)), 0o600))
+	ts.Defer(func() { _ = ts.Exec("kubectl", "delete", "-f", file, "--wait=false", "--ignore-not-found") })
+	ts.Check(ts.Exec("kubectl", "create", "-f", file))
 }
 
 // waitFor runs a command again and again until it succeeds.
