@@ -130,7 +130,7 @@ func (o *Orchestrator) Start(ctx context.Context, a driver.Attempt) error {
 	}
 	if err != nil && !errors.Is(err, orchestrator.ErrQueued) {
 		o.logger.Debug("pod not created", "attempt", a.Name, "error", err)
-		if errors.Is(err, orchestrator.ErrUnavailable) {
+		if mayPass(err) {
 			o.report(a.Name, oneLine(err.Error()))
 		}
 	}
