@@ -1,4 +1,4 @@
-"""Layers of trivial steps, each of which needs one of the layer before: what a run of many steps costs the coordinator."""
+"""Layers of trivial steps, each of which needs one of the layer before: what many steps cost the coordinator."""
 
 import sys
 
