@@ -9,7 +9,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,6 +112,25 @@ func (s *storms) storm(ts *testscript.TestScript, neg bool, args []string) {
 	s.judge(ts, run)
 	if diff := gocmp.Diff(s.want, digests(run)); diff != "" {
 		ts.Fatalf("the artifacts are not those of an undisturbed run (-undisturbed +this):\n%s", diff)
+	}
+	report(ts, run, args[0])
+}
+
+// report writes a page of the run, and a picture of it, into build/report.
+func report(ts *testscript.TestScript, run record, isolation string) {
+	folder := filepath.Join(ts.Getenv("ROOT"), "build", "report")
+	ts.Check(os.MkdirAll(folder, 0o755))
+	page := filepath.Join(folder, "chaos-"+isolation+".html")
+	ts.Check(ts.Exec("proa", "runs", "report", run.name, "-o", page))
+	browser, err := exec.LookPath("chromium-headless-shell")
+	if err != nil {
+		ts.Fatalf("there is no Chromium to take a picture of a run's page with: install the Debian package chromium-headless-shell")
+	}
+	picture := strings.TrimSuffix(page, "html") + "png"
+	ts.Check(ts.Exec(browser, "--headless", "--no-sandbox", "--hide-scrollbars", "--user-data-dir="+ts.MkAbs("browser"),
+		"--window-size=1040,2400", "--screenshot="+picture, "file://"+page))
+	if info, err := os.Stat(picture); err != nil || info.Size() < 10_000 {
+		ts.Fatalf("the picture of %s: %v", page, err)
 	}
 }
 
