@@ -22,11 +22,14 @@ const svgStyle = `svg{font:13px system-ui,sans-serif}.line{fill:none;stroke:#868
 	`@media(prefers-color-scheme:dark){.name{fill:#e9ecef}.box rect{fill:#2b3035;stroke:#6c757d}.succeeded rect{fill:#17391f}` +
 	`.cached rect{fill:#15324a}.failed rect{fill:#4a1c22}.running rect{fill:#453a12}}`
 
+// leastScale is how small a page may draw a figure before it is scrolled.
+const leastScale = 0.75
+
 func (g Graph) svg(style string, link func(int) string) string {
 	l := g.Layout()
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" role="img" aria-label="the steps and what they wait for">%s`,
-		l.Width, l.Height, l.Width, l.Height, style)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" style="min-width:%.0fpx" role="img" aria-label="the steps and what they wait for">%s`,
+		l.Width, l.Height, l.Width, l.Height, leastScale*l.Width, style)
 	for _, line := range l.Lines {
 		fmt.Fprintf(&b, `<path class="line" d="%s"/>`, curve(line.Points))
 	}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,6 +60,7 @@ func startBrowser(t *testing.T) *browser {
 		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 		"--host-resolver-rules=MAP * ~NOTFOUND", "--user-data-dir="+t.TempDir())
 	cmd.ExtraFiles = []*os.File{toBrowser, fromBrowser}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +72,10 @@ func startBrowser(t *testing.T) *browser {
 		_ = b.send("Browser.close", nil)
 		_ = in.Close()
 		_ = cmd.Wait()
+		// Its helpers write to its folder, which is about to be removed, for a moment longer.
+		for deadline := time.Now().Add(10 * time.Second); syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) == nil && time.Now().Before(deadline); {
+			time.Sleep(5 * time.Millisecond)
+		}
 	})
 	return b
 }
