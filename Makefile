@@ -71,7 +71,7 @@ test-go: venv browser ## run the Go tests, with the race detector and against th
 
 test-e2e: venv ## run the end-to-end scripts on the local stack and on the real cluster
 	$(call STEP,end-to-end tests)
-	@$(WITH_CLUSTER); set -x; PROA_TEST_VENV=$(CURDIR)/$(VENV) go test -v -timeout 30m ./e2e
+	@$(WITH_CLUSTER); set -x; PROA_TEST_VENV=$(CURDIR)/$(VENV) go test -v -parallel 4 -timeout 30m ./e2e
 
 # Long tests say so with testbed.Long; their names begin with TestChaos.
 chaos: venv ## run the long tests: faults of all kinds during runs on the real cluster (about half an hour)
