@@ -61,12 +61,9 @@ func bench(ctx context.Context, venv string, rounds int, only string) error {
 		}
 	}
 	rows, err := m.all(ctx)
-	if err != nil {
-		return err
-	}
-	if only != "" {
+	if only != "" || err != nil {
 		markdown(os.Stdout, rows)
-		return nil
+		return err
 	}
 	if err := writeJSON("build/bench.json", rows); err != nil {
 		return fmt.Errorf("writing build/bench.json: %w", err)

@@ -33,7 +33,9 @@ const (
 	fanoutWidth = 40
 )
 
+// all takes all of them. What failed is told at once, and doesn't keep the others from being measured.
 func (m *measurement) all(ctx context.Context) ([]row, error) {
+	var failed []error
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -57,10 +59,11 @@ func (m *measurement) all(ctx context.Context) ([]row, error) {
 		}
 		fmt.Fprintf(os.Stderr, "bench: %s\n", step.name)
 		if err := step.do(ctx); err != nil {
-			return nil, fmt.Errorf("measuring %s: %w", step.name, err)
+			failed = append(failed, fmt.Errorf("measuring %s: %w", step.name, err))
+			fmt.Fprintln(os.Stderr, "bench:", failed[len(failed)-1])
 		}
 	}
-	return m.rows, nil
+	return m.rows, errors.Join(failed...)
 }
 
 // median measures rounds times and returns the median in seconds.

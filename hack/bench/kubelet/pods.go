@@ -58,7 +58,7 @@ func (n *Nodes) see(ctx context.Context, pod *corev1.Pod, deleted bool) {
 			end()
 		}
 		n.tasks.Go(func() { n.forget(ctx, pod) })
-	case !known:
+	case !known && pod.Status.Phase == corev1.PodPending:
 		inner, cancel := context.WithCancel(ctx)
 		n.pods[pod.UID] = cancel
 		n.tasks.Go(func() {
