@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/proa-ml/proa/internal/podstatus"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 )
@@ -56,10 +57,10 @@ func judge(s seen) judgement {
 	case status.Phase == corev1.PodFailed, status.Phase == corev1.PodSucceeded:
 		return over(pod)
 	}
-	if c := condition(pod, corev1.PodScheduled); c == nil || c.Status != corev1.ConditionTrue {
+	if c := podstatus.Condition(pod, corev1.PodScheduled); c == nil || c.Status != corev1.ConditionTrue {
 		reason := "waiting for a node"
 		if c != nil && c.Message != "" {
-			reason = "no node takes its pod: " + oneLine(c.Message)
+			reason = "no node takes its pod: " + podstatus.OneLine(c.Message)
 		}
 		return judgement{reason: reason, patience: nodePatience,
 			hint: "make room in the cluster, or change the builder's resources, node_selectors or tolerations"}
@@ -88,7 +89,7 @@ func withoutPod(s seen) judgement {
 		if e.Reason != "FailedCreate" {
 			continue
 		}
-		j := judgement{reason: "its pod can't be made: " + oneLine(e.Message), patience: refusedPatience,
+		j := judgement{reason: "its pod can't be made: " + podstatus.OneLine(e.Message), patience: refusedPatience,
 			hint: "change what forbids it, or choose another namespace with --kubernetes_namespace"}
 		switch {
 		case strings.Contains(e.Message, "PodSecurity"):
@@ -117,15 +118,13 @@ func starting(pod *corev1.Pod) judgement {
 	waiting := c.State.Waiting
 	switch waiting.Reason {
 	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "InvalidImageName", "ImageInspectError":
-		j = judgement{reason: fmt.Sprintf("the image %s can't be pulled: %s", c.Image, oneLine(waiting.Message)), patience: pullPatience,
+		j = judgement{reason: fmt.Sprintf("the image %s can't be pulled: %s", c.Image, podstatus.OneLine(waiting.Message)), patience: pullPatience,
 			hint: "check that the cluster's nodes reach the registry, or choose another image with --image"}
-		for _, text := range []string{"not found", "unauthorized", "denied", "forbidden", "manifest unknown", "no match for platform", "invalid"} {
-			if strings.Contains(strings.ToLower(waiting.Message), text) {
-				j.patience = notFoundPatience
-			}
+		if podstatus.PullRefused(waiting.Message) || strings.Contains(strings.ToLower(waiting.Message), "invalid") {
+			j.patience = notFoundPatience
 		}
 	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
-		j = judgement{reason: "its container can't be made: " + oneLine(waiting.Message), patience: createPatience,
+		j = judgement{reason: "its container can't be made: " + podstatus.OneLine(waiting.Message), patience: createPatience,
 			hint: "change what forbids it, or choose another image with --image"}
 	}
 	return j
@@ -135,7 +134,7 @@ func starting(pod *corev1.Pod) judgement {
 func over(pod *corev1.Pod) judgement {
 	j := judgement{reason: "its pod has ended", ended: true, hint: again}
 	if pod.Status.Reason != "" {
-		j.reason = fmt.Sprintf("its pod was ended (%s): %s", pod.Status.Reason, oneLine(pod.Status.Message))
+		j.reason = fmt.Sprintf("its pod was ended (%s): %s", pod.Status.Reason, podstatus.OneLine(pod.Status.Message))
 	}
 	if pod.Status.Reason == "Evicted" {
 		j.hint = "set the builder's resources or storage_size to what it needs, and run the same command again"
@@ -150,7 +149,7 @@ func over(pod *corev1.Pod) judgement {
 		j.hint = `give it more: --resources='{"requests":{"memory":"4Gi"},"limits":{"memory":"4Gi"}}'`
 	case pod.Status.Reason == "":
 		lines := strings.Split(strings.TrimSpace(end.Message), "\n")
-		j.reason = fmt.Sprintf("BuildKit ended with exit code %d: %s", end.ExitCode, oneLine(strings.Join(lines[max(0, len(lines)-3):], " / ")))
+		j.reason = fmt.Sprintf("BuildKit ended with exit code %d: %s", end.ExitCode, podstatus.OneLine(strings.Join(lines[max(0, len(lines)-3):], " / ")))
 		if rootless(end.Message) {
 			j.hint = "the node doesn't let an ordinary user make user namespaces: choose other nodes with --node_selectors, have its settings " +
 				"user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns changed, or use --privileged=true"
@@ -167,23 +166,4 @@ func rootless(text string) bool {
 		}
 	}
 	return false
-}
-
-func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
-	for i := range pod.Status.Conditions {
-		if pod.Status.Conditions[i].Type == kind {
-			return &pod.Status.Conditions[i]
-		}
-	}
-	return nil
-}
-
-// oneLine cuts a message of the cluster to one line of bearable length.
-func oneLine(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	const most = 400
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return text
 }

@@ -26,6 +26,7 @@ var ranks = []struct {
 	{"stack", 1},
 	{"internal/proc", 1},
 	{"internal/kubeconfig", 1},
+	{"internal/podstatus", 1},
 	{"internal/keyring", 1},
 	{"internal/tunnel", 1},
 	{"integration", 1},

@@ -44,13 +44,3 @@ func (s *Server) foreign(kind string) error {
 	return stack.Mistake("choose another name with --deployment_name, or use a server that exists with the flavor mysql",
 		"there is a %s %q in namespace %q that proa didn't make", kind, s.cfg.Name, s.cfg.Namespace)
 }
-
-// oneLine cuts a message of the cluster to one line of bearable length.
-func oneLine(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	const most = 400
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return text
-}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/proa-ml/proa/internal/podstatus"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 )
@@ -52,7 +53,7 @@ func judge(s seen) judgement {
 	}
 	slices.SortFunc(pods, func(a, b corev1.Pod) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
 	pod := &pods[0]
-	if c := condition(pod, corev1.PodScheduled); c == nil || c.Status != corev1.ConditionTrue {
+	if c := podstatus.Condition(pod, corev1.PodScheduled); c == nil || c.Status != corev1.ConditionTrue {
 		return unscheduled(s, c)
 	}
 	return starting(pod)
@@ -67,7 +68,7 @@ func served(d *appsv1.Deployment) bool {
 func withoutPod(s seen) judgement {
 	for _, c := range s.deployment.Status.Conditions {
 		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
-			return judgement{reason: "its pod can't be made: " + oneLine(c.Message), patience: quotaPatience,
+			return judgement{reason: "its pod can't be made: " + podstatus.OneLine(c.Message), patience: quotaPatience,
 				hint: "change what forbids it, or choose another namespace with --kubernetes_namespace"}
 		}
 	}
@@ -84,7 +85,7 @@ func unscheduled(s seen, c *corev1.PodCondition) judgement {
 	}
 	reason := "waiting for a node"
 	if c != nil && c.Message != "" {
-		reason = "no node takes its pod: " + oneLine(c.Message)
+		reason = "no node takes its pod: " + podstatus.OneLine(c.Message)
 	}
 	return judgement{reason: reason, patience: nodePatience, hint: "make room in the cluster, and try again"}
 }
@@ -98,7 +99,7 @@ func pendingClaim(s seen) judgement {
 	j := judgement{reason: "waiting for its volume", patience: claimPatience,
 		hint: "check that something provides volumes of its storage class, or choose another one with --storage_class (`kubectl get storageclass`)"}
 	if len(s.events) > 0 {
-		j.reason += ": " + oneLine(s.events[len(s.events)-1].Message)
+		j.reason += ": " + podstatus.OneLine(s.events[len(s.events)-1].Message)
 	}
 	return j
 }
@@ -123,7 +124,7 @@ func starting(pod *corev1.Pod) judgement {
 	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "InvalidImageName", "ImageInspectError":
 		return pulling(c.Image, waiting)
 	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
-		return judgement{reason: "its container can't be made: " + oneLine(waiting.Message), patience: claimPatience,
+		return judgement{reason: "its container can't be made: " + podstatus.OneLine(waiting.Message), patience: claimPatience,
 			hint: "change what forbids it, or choose another image with --image"}
 	}
 	return judgement{reason: "pulling the image or preparing the volume on node " + pod.Spec.NodeName}
@@ -142,33 +143,22 @@ func crashing(c corev1.ContainerStatus) judgement {
 	if end != nil {
 		j.reason = fmt.Sprintf("the server ended with exit code %d (%s)", end.ExitCode, end.Reason)
 		if lines := strings.Split(strings.TrimSpace(end.Message), "\n"); lines[0] != "" {
-			j.reason += ": " + oneLine(strings.Join(lines[max(0, len(lines)-3):], " / "))
+			j.reason += ": " + podstatus.OneLine(strings.Join(lines[max(0, len(lines)-3):], " / "))
 		}
 	}
 	return j
 }
 
 func pulling(image string, waiting *corev1.ContainerStateWaiting) judgement {
-	j := judgement{reason: fmt.Sprintf("the image %s can't be pulled: %s", image, oneLine(waiting.Message)), patience: pullPatience,
+	j := judgement{reason: fmt.Sprintf("the image %s can't be pulled: %s", image, podstatus.OneLine(waiting.Message)), patience: pullPatience,
 		hint: "check that the cluster's nodes reach the registry, or choose another image with --image"}
-	for _, text := range []string{"not found", "unauthorized", "denied", "forbidden", "manifest unknown", "no match for platform", "invalid"} {
-		if strings.Contains(strings.ToLower(waiting.Message), text) {
-			j.patience = notFoundPatience
-		}
+	if podstatus.PullRefused(waiting.Message) || strings.Contains(strings.ToLower(waiting.Message), "invalid") {
+		j.patience = notFoundPatience
 	}
 	return j
 }
 
-func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
-	for i := range pod.Status.Conditions {
-		if pod.Status.Conditions[i].Type == kind {
-			return &pod.Status.Conditions[i]
-		}
-	}
-	return nil
-}
-
 func ready(pod *corev1.Pod) bool {
-	c := condition(pod, corev1.PodReady)
+	c := podstatus.Condition(pod, corev1.PodReady)
 	return pod.DeletionTimestamp == nil && c != nil && c.Status == corev1.ConditionTrue
 }

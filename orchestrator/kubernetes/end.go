@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/proa-ml/proa/internal/podstatus"
 	"github.com/proa-ml/proa/step"
 )
 
@@ -53,7 +54,7 @@ func endOf(pod *corev1.Pod) step.Failure {
 	switch end.Reason {
 	case "StartError", "ContainerCannotRun":
 		return step.Failure{Kind: step.FailureImage, Type: end.Reason, Message: fmt.Sprintf(
-			"image %s can't be started: %s", imageOf(pod), oneLine(end.Message))}
+			"image %s can't be started: %s", imageOf(pod), podstatus.OneLine(end.Message))}
 	case "ContainerStatusUnknown":
 		return step.Failure{Kind: step.FailureNodeLost, Type: end.Reason, Message: "the node lost track of the container"}
 	}
@@ -96,9 +97,9 @@ func podFailure(pod *corev1.Pod) *step.Failure {
 
 // disruption is a failure that the cluster brought about on purpose, or nil.
 func disruption(pod *corev1.Pod) *step.Failure {
-	c := condition(pod, corev1.DisruptionTarget)
+	c := podstatus.Condition(pod, corev1.DisruptionTarget)
 	if c == nil {
-		c = condition(pod, terminationTarget)
+		c = podstatus.Condition(pod, terminationTarget)
 	}
 	if c == nil || c.Status != corev1.ConditionTrue {
 		return nil
@@ -146,7 +147,7 @@ func exitFailure(pod *corev1.Pod, code int) step.Failure {
 // lastLine is the last line of what the kubelet kept of a container's log.
 func lastLine(text string) string {
 	text = strings.TrimSpace(text)
-	return oneLine(text[strings.LastIndexByte(text, '\n')+1:])
+	return podstatus.OneLine(text[strings.LastIndexByte(text, '\n')+1:])
 }
 
 func lost(kind, message string) step.Failure {
@@ -161,7 +162,7 @@ func explain(what, message string) string {
 		string(step.FailureNodeLost):  "the pod's node was lost",
 		string(step.FailureTimeout):   "the pod ran past its deadline",
 	}[what]
-	if message = oneLine(message); message != "" {
+	if message = podstatus.OneLine(message); message != "" {
 		return words + ": " + message
 	}
 	return words

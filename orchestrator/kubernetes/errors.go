@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/proa-ml/proa/internal/podstatus"
 	"github.com/proa-ml/proa/orchestrator"
 )
 
@@ -23,7 +24,7 @@ func explainError(doing string, err error) error {
 	case refusal(err) != "":
 		return fmt.Errorf("%s: %s: %w", doing, refusal(err), err)
 	case isQuota(err):
-		return fmt.Errorf("%s: %w in the namespace's quota: %s", doing, orchestrator.ErrNoRoom, oneLine(err.Error()))
+		return fmt.Errorf("%s: %w in the namespace's quota: %s", doing, orchestrator.ErrNoRoom, podstatus.OneLine(err.Error()))
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("%s: the cluster does not accept the credentials (log in again, or choose another context): %w", doing, err)
 	case isCertificate(err):

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/proa-ml/proa/internal/podstatus"
 	"github.com/proa-ml/proa/orchestrator"
 )
 
@@ -168,7 +169,7 @@ func jobEnd(job *batchv1.Job) (over bool, failure error) {
 		case batchv1.JobComplete:
 			return true, nil
 		case batchv1.JobFailed:
-			return true, fmt.Errorf("the coordinator's job failed: %s: %s", c.Reason, oneLine(c.Message))
+			return true, fmt.Errorf("the coordinator's job failed: %s: %s", c.Reason, podstatus.OneLine(c.Message))
 		}
 	}
 	return false, nil

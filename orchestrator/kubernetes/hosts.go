@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/proa-ml/proa/internal/podstatus"
 	corev1 "k8s.io/api/core/v1"
 )
 
@@ -166,6 +167,6 @@ func finished(pod *corev1.Pod) bool {
 
 // unplaceable reports whether no node takes a pod.
 func unplaceable(pod *corev1.Pod) bool {
-	c := condition(pod, corev1.PodScheduled)
+	c := podstatus.Condition(pod, corev1.PodScheduled)
 	return c != nil && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable
 }

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/proa-ml/proa/internal/kubeconfig"
+	"github.com/proa-ml/proa/internal/podstatus"
 	"github.com/proa-ml/proa/orchestrator"
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/step"
@@ -131,7 +132,7 @@ func (o *Orchestrator) Start(ctx context.Context, a driver.Attempt) error {
 	if err != nil && !errors.Is(err, orchestrator.ErrQueued) {
 		o.logger.Debug("pod not created", "attempt", a.Name, "error", err)
 		if mayPass(err) {
-			o.report(a.Name, oneLine(err.Error()))
+			o.report(a.Name, podstatus.OneLine(err.Error()))
 		}
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/proa-ml/proa/internal/podstatus"
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/step"
 )
@@ -110,7 +111,7 @@ func deleting(pod *corev1.Pod) observation {
 
 // pending says why a pod doesn't run yet.
 func pending(pod *corev1.Pod) observation {
-	if c := condition(pod, corev1.PodScheduled); c == nil || c.Status != corev1.ConditionTrue {
+	if c := podstatus.Condition(pod, corev1.PodScheduled); c == nil || c.Status != corev1.ConditionTrue {
 		return observation{status: status(pod, driver.Pending, unscheduled(c))}
 	}
 	waiting := containerWaiting(pod)
@@ -120,7 +121,7 @@ func pending(pod *corev1.Pod) observation {
 	if waiting == nil {
 		return observation{status: status(pod, driver.Pending, "starting on node "+pod.Spec.NodeName)}
 	}
-	detail := oneLine(waiting.Message)
+	detail := podstatus.OneLine(waiting.Message)
 	switch waiting.Reason {
 	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError", "SignatureValidationFailed",
 		"InvalidImageName", "ErrImageNeverPull":
@@ -136,17 +137,17 @@ func pending(pod *corev1.Pod) observation {
 
 func unscheduled(c *corev1.PodCondition) string {
 	if c != nil && c.Reason == corev1.PodReasonSchedulingGated {
-		return "held back by its scheduling gates: " + oneLine(c.Message)
+		return "held back by its scheduling gates: " + podstatus.OneLine(c.Message)
 	}
 	if c == nil || c.Message == "" {
 		return "waiting for a node"
 	}
-	return "no node takes it: " + oneLine(c.Message)
+	return "no node takes it: " + podstatus.OneLine(c.Message)
 }
 
 // creating tells setting up from pulling, which a kubelet reports under one name.
 func creating(pod *corev1.Pod) string {
-	if c := condition(pod, corev1.PodReadyToStartContainers); c != nil && c.Status == corev1.ConditionTrue {
+	if c := podstatus.Condition(pod, corev1.PodReadyToStartContainers); c != nil && c.Status == corev1.ConditionTrue {
 		return "pulling image or creating container"
 	}
 	return "preparing network and volumes"
@@ -159,10 +160,8 @@ func pulling(pod *corev1.Pod, waiting *corev1.ContainerStateWaiting) observation
 	if o.doubt == nil || o.doubt.grace != pullGrace {
 		return o
 	}
-	for _, text := range []string{"not found", "unauthorized", "denied", "forbidden", "manifest unknown", "no match for platform"} {
-		if strings.Contains(strings.ToLower(detail), text) {
-			o.doubt.grace = pullGraceDefinite
-		}
+	if podstatus.PullRefused(detail) {
+		o.doubt.grace = pullGraceDefinite
 	}
 	return o
 }
@@ -183,24 +182,15 @@ func doubtful(pod *corev1.Pod, reason, words string, failure step.Failure) obser
 func pullCause(message, image string) string {
 	if at := strings.LastIndex(message, image); at >= 0 && image != "" {
 		if cause := strings.Trim(message[at+len(image):], `":, `); cause != "" {
-			return oneLine(cause)
+			return podstatus.OneLine(cause)
 		}
 	}
-	return oneLine(message)
+	return podstatus.OneLine(message)
 }
 
 func imageFailure(reason, image, detail string) step.Failure {
 	return step.Failure{Kind: step.FailureImage, Type: reason, Message: fmt.Sprintf(
 		"image %s can't be pulled: %s", image, detail)}
-}
-
-func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
-	for i := range pod.Status.Conditions {
-		if pod.Status.Conditions[i].Type == kind {
-			return &pod.Status.Conditions[i]
-		}
-	}
-	return nil
 }
 
 func containerStatus(pod *corev1.Pod) *corev1.ContainerStatus {
@@ -244,14 +234,4 @@ func imageOf(pod *corev1.Pod) string {
 		return ""
 	}
 	return pod.Spec.Containers[0].Image
-}
-
-// oneLine cuts a message of the cluster to one line of bearable length.
-func oneLine(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	const most = 400
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return text
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/proa-ml/proa/internal/podstatus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -196,7 +197,7 @@ func coordinatorReason(pod *corev1.Pod) string {
 	s := containerStatus(pod)
 	if s != nil && s.LastTerminationState.Terminated != nil && s.State.Waiting != nil {
 		return fmt.Sprintf("the coordinator ended with exit code %d and is started again: %s",
-			s.LastTerminationState.Terminated.ExitCode, oneLine(s.State.Waiting.Message))
+			s.LastTerminationState.Terminated.ExitCode, podstatus.OneLine(s.State.Waiting.Message))
 	}
 	return observe(pod).status.Reason
 }

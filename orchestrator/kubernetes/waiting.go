@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/proa-ml/proa/internal/podstatus"
 	"github.com/proa-ml/proa/internal/strict"
 	"github.com/proa-ml/proa/step"
 )
@@ -136,7 +137,7 @@ func waitingReasonsOf(pod *corev1.Pod) WaitingReasons {
 // pendingLimit is what becomes of a pod that doesn't run in time. A pod that is held back on purpose has all the time.
 func pendingLimit(pod *corev1.Pod, reason string) *doubt {
 	limit, err := time.ParseDuration(pod.Annotations[annotationPendingTimeout])
-	if c := condition(pod, corev1.PodScheduled); err != nil || c != nil && c.Reason == corev1.PodReasonSchedulingGated {
+	if c := podstatus.Condition(pod, corev1.PodScheduled); err != nil || c != nil && c.Reason == corev1.PodReasonSchedulingGated {
 		return nil
 	}
 	return &doubt{grace: limit, failure: step.Failure{Kind: step.FailureUnschedulable, Type: "PendingTimeout", Message: fmt.Sprintf(

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/proa-ml/proa/internal/podstatus"
 	"github.com/proa-ml/proa/orchestrator"
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/step"
@@ -159,7 +160,7 @@ func (o *Orchestrator) placeQueued(ctx context.Context, p placement) {
 	case again:
 		o.pool.requeue(p.claim, 0)
 	case mayPass(err) || ctx.Err() != nil:
-		o.report(p.Name, oneLine(err.Error()))
+		o.report(p.Name, podstatus.OneLine(err.Error()))
 		o.pool.requeue(p.claim, placePause)
 	default:
 		o.tracker.report(driver.Status{Attempt: p.Name, Phase: driver.Ended, ExitCode: -1, Failure: &step.Failure{
