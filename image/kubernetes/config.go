@@ -88,16 +88,11 @@ func New(cfg Config, opts *Options) (*Cluster, error) {
 		c.lease = usualLease
 	}
 	var err error
-	if c.rest, c.cfg.Context, err = kubeconfig.Rest(cfg.Kubeconfig, cfg.Context); err != nil {
+	c.client, c.streams, c.rest, c.cfg.Context, err = kubeconfig.Clients(cfg.Kubeconfig, cfg.Context, callLimit)
+	if err != nil {
 		return nil, err
 	}
-	if c.streams, err = kubeconfig.Client(c.rest); err != nil {
-		return nil, err
-	}
-	limited := rest.CopyConfig(c.rest)
-	limited.Timeout = callLimit
-	c.client, err = kubeconfig.Client(limited)
-	return c, err
+	return c, nil
 }
 
 // String implements buildkit.Engine.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -112,6 +113,21 @@ func InCluster() (*rest.Config, error) {
 		return nil, fmt.Errorf("reaching the cluster from within: %w", err)
 	}
 	return config, nil
+}
+
+// Clients makes two clients of the cluster of a context, without contacting it: one whose calls end after the limit, and one for
+// what lasts. They come with their configuration and the context's name.
+func Clients(files, context string, limit time.Duration) (calls, streams kubernetes.Interface, config *rest.Config, name string, err error) {
+	if config, name, err = Rest(files, context); err != nil {
+		return nil, nil, nil, name, err
+	}
+	if streams, err = Client(config); err != nil {
+		return nil, nil, nil, name, err
+	}
+	limited := rest.CopyConfig(config)
+	limited.Timeout = limit
+	calls, err = Client(limited)
+	return calls, streams, config, name, err
 }
 
 // Client makes a client of a cluster, without contacting it.

@@ -65,16 +65,11 @@ func New(cfg Config, opts *Options) (*Server, error) {
 		s.rand = rand.Reader
 	}
 	var err error
-	if s.rest, s.cfg.Context, err = kubeconfig.Rest(cfg.Kubeconfig, cfg.Context); err != nil {
+	s.client, s.streams, s.rest, s.cfg.Context, err = kubeconfig.Clients(cfg.Kubeconfig, cfg.Context, callLimit)
+	if err != nil {
 		return nil, err
 	}
-	if s.streams, err = kubeconfig.Client(s.rest); err != nil {
-		return nil, err
-	}
-	limited := rest.CopyConfig(s.rest)
-	limited.Timeout = callLimit
-	s.client, err = kubeconfig.Client(limited)
-	return s, err
+	return s, nil
 }
 
 var serviceName = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$`)
