@@ -202,7 +202,7 @@ func (f *facts) ticks() []tick {
 	begin, end := f.span()
 	var ticks []tick
 	for i := range 5 {
-		ticks = append(ticks, tick{float64(i) * 25, length(end.Sub(begin) * time.Duration(i) / 4)})
+		ticks = append(ticks, tick{float64(i) * 25, inspect.Duration(end.Sub(begin) * time.Duration(i) / 4)})
 	}
 	return ticks
 }
@@ -221,7 +221,7 @@ func (f *facts) bars(n inspect.Node) []bar {
 	for _, s := range n.Spans(end) {
 		left, right := percent(s.Start), percent(s.End)
 		if right > left {
-			title := string(s.Phase) + " " + length(s.End.Sub(s.Start))
+			title := string(s.Phase) + " " + inspect.Duration(s.End.Sub(s.Start))
 			bars = append(bars, bar{s.Phase, rounded(left), rounded(right) - rounded(left), title})
 		}
 	}
@@ -236,7 +236,7 @@ func (f *facts) tryViews(tries []inspect.Try) []tryView {
 	for _, t := range tries[max(len(tries)-mostTries, 0):] {
 		v := tryView{Number: t.Number, Status: t.Status, Took: f.took(t.Planned, t.Ended), Why: head(clean(t.Reason), oneValue)}
 		if t.Usage.PeakRSS > 0 {
-			v.Memory = size(t.Usage.PeakRSS)
+			v.Memory = inspect.Size(t.Usage.PeakRSS)
 		}
 		if t.Failure != nil {
 			v.Why = head(clean(fmt.Sprintf("%s: %s", t.Failure.Kind, t.Failure.Message)), oneValue)

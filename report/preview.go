@@ -30,7 +30,7 @@ func (f *facts) artifacts(ctx context.Context, s inspect.Step) []artifactView {
 			return append(all, artifactView{Name: "…", More: fmt.Sprintf("and %d more: proa artifact list --run %s", len(s.Outputs)-i, clean(f.run.Name))})
 		}
 		v := artifactView{
-			Name: clean(a.Output), Preview: head(clean(a.Preview), oneValue), Type: head(clean(a.Type), oneValue), Size: size(a.Size),
+			Name: clean(a.Output), Preview: head(clean(a.Preview), oneValue), Type: head(clean(a.Type), oneValue), Size: inspect.Size(a.Size),
 			Digest: fmt.Sprintf("%.*s", shownDigest, a.Digest),
 		}
 		m, err := f.Artifacts.Manifest(ctx, a.Digest)

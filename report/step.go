@@ -59,14 +59,14 @@ func (f *facts) fromPlan(v *stepView, s inspect.Step) {
 	if tries := f.tries[s.Name]; len(tries) > 0 {
 		usage := tries[len(tries)-1].Usage
 		if usage.PeakRSS > 0 {
-			v.Facts = append(v.Facts, pair{"memory", size(usage.PeakRSS) + " at most"})
+			v.Facts = append(v.Facts, pair{"memory", inspect.Size(usage.PeakRSS) + " at most"})
 		}
 		if usage.CPU > 0 {
-			v.Facts = append(v.Facts, pair{"CPU time", length(usage.CPU)})
+			v.Facts = append(v.Facts, pair{"CPU time", inspect.Duration(usage.CPU)})
 		}
 		var phases []string
 		for _, span := range tries[len(tries)-1].Spans {
-			phases = append(phases, string(span.Phase)+" "+length(span.End.Sub(span.Start)))
+			phases = append(phases, string(span.Phase)+" "+inspect.Duration(span.End.Sub(span.Start)))
 		}
 		v.Facts = append(v.Facts, pair{"time", strings.Join(phases, ", ")})
 	}
@@ -91,7 +91,7 @@ func (f *facts) log(ctx context.Context, v *stepView, s inspect.Step) error {
 	}
 	v.Log = tail(strings.TrimRight(terminal(string(text)), "\n "), limit)
 	if whole > int64(len(text)) || strings.HasPrefix(v.Log, "…") {
-		v.LogMore = fmt.Sprintf("The end of %s. All of it: proa logs %s %s", size(whole), clean(f.run.Name), quoted(clean(s.Name)))
+		v.LogMore = fmt.Sprintf("The end of %s. All of it: proa logs %s %s", inspect.Size(whole), clean(f.run.Name), quoted(clean(s.Name)))
 	}
 	return nil
 }
@@ -120,5 +120,5 @@ func (f *facts) took(started, ended time.Time) string {
 	case ended.IsZero():
 		ended = f.Now
 	}
-	return length(ended.Sub(started))
+	return inspect.Duration(ended.Sub(started))
 }

@@ -3,7 +3,6 @@ package artifacts
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -94,7 +93,7 @@ func (n noun) listCommand() *cobra.Command {
 				}
 				for _, a := range r.Artifacts() {
 					all = append(all, a)
-					table.Rows = append(table.Rows, []string{a.Digest, a.Run, a.Step, a.Output, size(a.Size), a.Preview})
+					table.Rows = append(table.Rows, []string{a.Digest, a.Run, a.Step, a.Output, inspect.Size(a.Size), a.Preview})
 				}
 			}
 			return output.Print(n.Streams, format, all, table)
@@ -136,7 +135,7 @@ func (n noun) showCommand() *cobra.Command {
 			}
 			table := output.Table{Header: []string{"FILE", "SIZE", "DIGEST"}}
 			for _, f := range m.Files {
-				table.Rows = append(table.Rows, []string{f.Path, size(f.Size), f.Digest})
+				table.Rows = append(table.Rows, []string{f.Path, inspect.Size(f.Size), f.Digest})
 			}
 			if format.ForPeople() {
 				n.Statusf("Artifact %s: %s, %s, saved by %s", digest, m.Type, m.Preview, m.Materializer)
@@ -146,18 +145,4 @@ func (n noun) showCommand() *cobra.Command {
 	}
 	output.AddFlag(cmd, &format)
 	return cmd
-}
-
-// size prints a number of bytes for people.
-func size(bytes int64) string {
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
-	n, unit := float64(bytes), 0
-	for n >= 1024 && unit < len(units)-1 {
-		n /= 1024
-		unit++
-	}
-	if unit == 0 {
-		return fmt.Sprintf("%d B", bytes)
-	}
-	return fmt.Sprintf("%.1f %s", n, units[unit])
 }

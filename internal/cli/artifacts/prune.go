@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/proa-ml/proa/inspect"
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/cli/output"
@@ -155,12 +156,12 @@ func kept(r prune.Report) [][]string {
 }
 
 func row(what string, a prune.Amount) []string {
-	return []string{what, fmt.Sprint(a.Objects), size(a.Bytes)}
+	return []string{what, fmt.Sprint(a.Objects), inspect.Size(a.Bytes)}
 }
 
 func amount(a prune.Amount) string {
 	if a.Objects == 1 {
-		return "1 object, " + size(a.Bytes)
+		return "1 object, " + inspect.Size(a.Bytes)
 	}
-	return fmt.Sprintf("%d objects, %s", a.Objects, size(a.Bytes))
+	return fmt.Sprintf("%d objects, %s", a.Objects, inspect.Size(a.Bytes))
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strings"
-	"time"
 
 	"github.com/proa-ml/proa/inspect"
 	"github.com/proa-ml/proa/internal/cli/text"
@@ -28,20 +27,9 @@ func (v *View) colorOf(step string) string {
 	return palette[h.Sum32()%uint32(len(palette))]
 }
 
-// Duration prints a duration for people.
-func Duration(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return fmt.Sprintf("%dms", max(d.Milliseconds(), 0))
-	case d < time.Minute:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	}
-	return d.Round(time.Second).String()
-}
-
 // line is what has become of a step, as one line or, for a failure, several.
 func (v *View) line(n *node) string {
-	took := Duration(n.took(v.opts.Now()))
+	took := inspect.Duration(n.took(v.opts.Now()))
 	switch n.status {
 	case run.StepPending:
 		return fmt.Sprintf("step %s is pending: %s", n.label, n.reason)
@@ -72,7 +60,7 @@ func (v *View) retrying(n *node) string {
 	}
 	wait := ""
 	if left := n.retry.Sub(v.opts.Now()); left > 0 {
-		wait = " in " + Duration(left)
+		wait = " in " + inspect.Duration(left)
 	}
 	message := "it failed"
 	if n.failure != nil {
@@ -84,7 +72,7 @@ func (v *View) retrying(n *node) string {
 // failure explains a failed step: kind, message, traceback, and where its log is.
 func (v *View) failure(n *node) string {
 	var b strings.Builder
-	took := Duration(n.took(v.opts.Now()))
+	took := inspect.Duration(n.took(v.opts.Now()))
 	b.WriteString(v.paint(red, fmt.Sprintf("step %s failed after %s", n.label, took)))
 	if f := n.failure; f != nil {
 		message := f.Message
@@ -222,7 +210,7 @@ func (v *View) spin() string {
 func (v *View) state(n *node) string {
 	text := string(n.status)
 	if n.status == run.StepRunning || n.status.Final() && n.status != run.StepFromCache && !n.started.IsZero() {
-		text += " " + Duration(n.took(v.opts.Now()))
+		text += " " + inspect.Duration(n.took(v.opts.Now()))
 	}
 	if n.reason != "" {
 		text += ": " + n.reason

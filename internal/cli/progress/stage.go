@@ -6,6 +6,7 @@ import (
 	"time"
 
 	imagedriver "github.com/proa-ml/proa/image/driver"
+	"github.com/proa-ml/proa/inspect"
 )
 
 // Stage is a piece of work before the steps, such as the build of an image.
@@ -84,11 +85,11 @@ func (s *Stage) Done(summary string) {
 		v.touch()
 		return
 	}
-	v.say(fmt.Sprintf("%s: %s in %s", s.name, summary, Duration(v.opts.Now().Sub(s.started))))
+	v.say(fmt.Sprintf("%s: %s in %s", s.name, summary, inspect.Duration(v.opts.Now().Sub(s.started))))
 }
 
 func (s *Stage) text() string {
-	text := fmt.Sprintf("%s %s", s.name, Duration(s.view.opts.Now().Sub(s.started)))
+	text := fmt.Sprintf("%s %s", s.name, inspect.Duration(s.view.opts.Now().Sub(s.started)))
 	if s.phase != "" {
 		text += ": " + s.phase
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/proa-ml/proa/inspect"
 	"github.com/proa-ml/proa/run"
 )
 
@@ -31,7 +32,7 @@ func (v *View) Summary(began time.Time) {
 		}
 	}
 	color := map[run.Status]string{run.Succeeded: green, run.Failed: red, run.Cancelled: yellow}[status]
-	text := fmt.Sprintf("Run %s %s in %s", v.name, v.paint(color, string(status)), Duration(v.opts.Now().Sub(began)))
+	text := fmt.Sprintf("Run %s %s in %s", v.name, v.paint(color, string(status)), inspect.Duration(v.opts.Now().Sub(began)))
 	_, _ = fmt.Fprintln(v.w, text)
 	v.mu.Unlock()
 	v.finish()

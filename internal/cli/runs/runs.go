@@ -10,7 +10,6 @@ import (
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/cli/launch"
 	"github.com/proa-ml/proa/internal/cli/output"
-	"github.com/proa-ml/proa/internal/cli/progress"
 	"github.com/proa-ml/proa/metadata/driver"
 	"github.com/spf13/cobra"
 )
@@ -124,9 +123,9 @@ func (n noun) took(started, ended time.Time) string {
 	case started.IsZero():
 		return ""
 	case ended.IsZero():
-		return progress.Duration(n.Now().Sub(started))
+		return inspect.Duration(n.Now().Sub(started))
 	}
-	return progress.Duration(ended.Sub(started))
+	return inspect.Duration(ended.Sub(started))
 }
 
 func moment(t time.Time) string {
