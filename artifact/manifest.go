@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -122,18 +123,19 @@ func (s *Store) hasSize(ctx context.Context, digest string, size int64) (bool, e
 	if err != nil {
 		return false, err
 	}
-	return s.sized(ctx, key, size)
+	is, _, err := s.sized(ctx, key, size)
+	return is, err
 }
 
-// sized reports whether an object is there with that size.
-func (s *Store) sized(ctx context.Context, key string, size int64) (bool, error) {
+// sized reports whether an object is there with that size, and when it was written.
+func (s *Store) sized(ctx context.Context, key string, size int64) (is bool, written time.Time, err error) {
 	attributes, err := s.bucket.Attributes(ctx, key)
 	if err != nil {
 		err = s.wrap(ctx, fmt.Sprintf("looking for %q", key), err)
 		if errors.Is(err, ErrNotFound) {
-			return false, nil
+			return false, written, nil
 		}
-		return false, err
+		return false, written, err
 	}
-	return attributes.Size == size, nil
+	return attributes.Size == size, attributes.ModTime, nil
 }

@@ -134,19 +134,13 @@ const Lasting = 6 * time.Hour
 
 // lasts reports whether an object is there with that size, and will be.
 func (s *Store) lasts(ctx context.Context, key string, size int64) (bool, error) {
-	attributes, err := s.bucket.Attributes(ctx, key)
-	if err != nil {
-		err = s.wrap(ctx, fmt.Sprintf("looking for %q", key), err)
-		if errors.Is(err, ErrNotFound) {
-			return false, nil
-		}
+	is, written, err := s.sized(ctx, key, size)
+	if err != nil || !is {
 		return false, err
 	}
 	now := s.now()
 	switch {
-	case attributes.Size != size:
-		return false, nil
-	case attributes.ModTime.After(now.Add(-Lasting)):
+	case written.After(now.Add(-Lasting)):
 		return true, nil
 	case s.root == "":
 		return false, nil
