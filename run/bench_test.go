@@ -24,7 +24,7 @@ func BenchmarkSteps(b *testing.B) {
 		for name, needs := range map[string]func(i int) int{"chain": func(i int) int { return i - 1 }, "fan": func(int) int { return 0 }} {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
 				for b.Loop() {
-					runSteps(b, n, needs)
+					executeSteps(b, memory.New(), n, needs)
 				}
 				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/step")
 			})
@@ -32,7 +32,9 @@ func BenchmarkSteps(b *testing.B) {
 	}
 }
 
-func runSteps(b *testing.B, n int, needs func(i int) int) {
+// executeSteps executes a run of trivial steps, each of which but the first needs another one.
+func executeSteps(tb testing.TB, store mdriver.Store, n int, needs func(i int) int) {
+	tb.Helper()
 	p := plan.Plan{Pipeline: "bench"}
 	for i := range n {
 		st := plan.Step{Name: "s" + strconv.Itoa(i), Outputs: []spec.Output{{Name: "out"}}}
@@ -44,17 +46,16 @@ func runSteps(b *testing.B, n int, needs func(i int) int) {
 	}
 	data, err := json.Marshal(p)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	store := memory.New()
-	r, err := run.Create(b.Context(), store, mdriver.Run{Pipeline: "bench", Spec: []byte("{}"), Plan: data}, nil)
+	r, err := run.Create(tb.Context(), store, mdriver.Run{Pipeline: "bench", Spec: []byte("{}"), Plan: data}, nil)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	c := run.Components{Artifacts: &objects{data: map[string][]byte{}}, Metadata: store, Orchestrator: &instant{watching: make(chan struct{})}}
-	result, err := run.Execute(b.Context(), c, r.ID, nil)
+	result, err := run.Execute(tb.Context(), c, r.ID, nil)
 	if err != nil || result.Status != run.Succeeded {
-		b.Fatalf("the run %s: %v", result.Status, err)
+		tb.Fatalf("the run %s: %v", result.Status, err)
 	}
 }
 
