@@ -53,11 +53,7 @@ func (m *measurement) scale(isolation string) func(context.Context) error {
 
 // scaled measures one run.
 func (m *measurement) scaled(ctx context.Context, isolation string) error {
-	calls, err := m.calls(ctx)
-	if err != nil {
-		return err
-	}
-	commits, err := m.proa.commits(ctx)
+	before, err := m.counted(ctx)
 	if err != nil {
 		return err
 	}
@@ -78,11 +74,7 @@ func (m *measurement) scaled(ctx context.Context, isolation string) error {
 	if err != nil {
 		return err
 	}
-	callsAfter, err := m.calls(ctx)
-	if err != nil {
-		return err
-	}
-	commitsAfter, err := m.proa.commits(ctx)
+	after, err := m.counted(ctx)
 	if err != nil {
 		return err
 	}
@@ -96,12 +88,24 @@ func (m *measurement) scaled(ctx context.Context, isolation string) error {
 	add("", run.whole.Seconds(), "s", "")
 	add("_memory", usage.peak/1e6, "MB", "≤ 300 MB in the coordinator")
 	add("_cores", usage.cpu.Seconds()/run.whole.Seconds(), "cores", "≤ 1 core")
-	add("_calls", (callsAfter-calls)/scaleSteps, "a step", "≤ 4 API calls a step")
-	add("_transactions", (commitsAfter-commits)/scaleSteps, "a step", "≤ 1 a step")
+	add("_calls", (after.calls-before.calls)/scaleSteps, "a step", "≤ 4 API calls a step")
+	add("_transactions", (after.commits-before.commits)/scaleSteps, "a step", "≤ 1 a step")
 	if rusage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		add("_client_memory", float64(rusage.Maxrss)*1024/1e6, "MB", "")
 	}
 	return nil
+}
+
+// counts are what servers have counted until now: requests of coordinators, and transactions.
+type counts struct{ calls, commits float64 }
+
+func (m *measurement) counted(ctx context.Context) (counts, error) {
+	calls, err := m.calls(ctx)
+	if err != nil {
+		return counts{}, err
+	}
+	commits, err := m.proa.commits(ctx)
+	return counts{calls, commits}, err
 }
 
 func lastBytes(b []byte, n int) []byte { return b[max(0, len(b)-n):] }
