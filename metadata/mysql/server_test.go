@@ -174,7 +174,7 @@ func external(t *testing.T) (mysql.Config, bool) {
 func oracle(t *testing.T) mysql.Config {
 	t.Helper()
 	if why := os.Getenv("PROA_TEST_ORACLE_MYSQL_MISSING"); why != "" {
-		t.Skip("the cluster has no MySQL: " + why)
+		testbed.Missing(t, "the cluster has no MySQL: %s", why)
 	}
 	config, _ := external(t)
 	port, err := strconv.Atoi(os.Getenv("PROA_TEST_ORACLE_MYSQL_PORT"))
