@@ -9,6 +9,7 @@ import (
 	"time"
 
 	imagedriver "github.com/proa-ml/proa/image/driver"
+	"github.com/proa-ml/proa/internal/forks"
 	metadatadriver "github.com/proa-ml/proa/metadata/driver"
 	orchestratordriver "github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/secrets"
@@ -53,6 +54,8 @@ type Process struct {
 	// Launcher is the path of proa-step, Dir a folder for temporary files.
 	Launcher, Dir string
 	Access        step.Access
+	// Offer is a process that steps can be forked from; nil if there is none.
+	Offer *forks.Offer
 }
 
 // Place is where the runs of a stack are. Context and Namespace are empty for a local one; a remote one without a context is

@@ -173,6 +173,7 @@ func (o Opener) Local(ctx context.Context, s stack.Resolved, p flavor.Process) (
 	}
 	return local.New(local.Config{
 		Launcher: p.Launcher, Access: p.Access, Dir: p.Dir, Parallelism: settings.Int("parallelism"), Environ: o.Environ,
+		Offer: p.Offer,
 	}, nil)
 }
 

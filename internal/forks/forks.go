@@ -64,6 +64,9 @@ type parcel struct {
 	order *os.File
 }
 
+// files are what goes with a message, in its order.
+func (p parcel) files() []*os.File { return []*os.File{p.Connection, p.Output, p.order} }
+
 func (p parcel) close() {
 	p.Errand.Close()
 	_ = p.order.Close()

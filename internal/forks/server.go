@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,15 +23,17 @@ type Server struct {
 	closed  bool
 	made    int
 	clock   int
+	offer   *Offer
 	origins map[string]*origin
 	serving sync.WaitGroup
 	sockets []*os.File
 }
 
-// origin is a process that forks.
+// origin is a process that forks. It is there if control is.
 type origin struct {
-	process *proc.Process
 	control *os.File
+	// process is nil if it is somebody else's to end.
+	process *proc.Process
 	dir     string
 	used    int
 	// deaths counts the times that it was found dead.
@@ -77,14 +80,13 @@ func (s *Server) deliver(o Order, p parcel) error {
 		if err != nil {
 			return err
 		}
-		if err = send(from.control, p); err == nil {
+		if err = send(from.control, p.files()...); err == nil {
 			return nil
 		}
 		if from.deaths++; from.deaths > 1 {
 			return fmt.Errorf("asking for a fork: %w", err)
 		}
-		s.end(from)
-		from.process = nil
+		from.end()
 	}
 }
 
@@ -98,10 +100,16 @@ func (s *Server) origin(key string, o Order) (*origin, error) {
 	}
 	s.clock++
 	from.used = s.clock
-	if from.process != nil {
+	if from.control != nil {
 		return from, nil
 	}
-	if err := s.start(from, o); err != nil {
+	if err := s.makeFolder(from); err != nil {
+		return nil, fmt.Errorf("making the folder of a process to fork from: %w", err)
+	}
+	if s.takeOffer(from, o) {
+		return from, nil
+	}
+	if err := from.start(o); err != nil {
 		return nil, fmt.Errorf("starting a process to fork from: %w", err)
 	}
 	return from, nil
@@ -116,26 +124,35 @@ func (s *Server) makeRoom() {
 				oldest = key
 			}
 		}
-		s.end(s.origins[oldest])
+		s.origins[oldest].end()
 		delete(s.origins, oldest)
 	}
 }
 
-func (s *Server) start(from *origin, o Order) error {
+// makeFolder makes the folder of a process's temporary files.
+func (s *Server) makeFolder(from *origin) error {
+	s.made++
+	from.dir = filepath.Join(s.dir, strconv.Itoa(s.made))
+	for _, sub := range []string{"tmp", "home"} {
+		if err := os.MkdirAll(filepath.Join(from.dir, sub), 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (from *origin) start(o Order) error {
 	near, far, err := pair()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = far.Close() }()
-	s.made++
-	from.dir = filepath.Join(s.dir, strconv.Itoa(s.made))
-	for _, sub := range []string{"tmp", "home"} {
-		if err := os.MkdirAll(filepath.Join(from.dir, sub), 0o700); err != nil {
-			return errors.Join(err, near.Close())
-		}
+	env := []string{numberEnv + "=3"}
+	for name, value := range from.env(o) {
+		env = append(env, name+"="+value)
 	}
 	from.process, err = proc.Start(proc.Command{
-		Path: o.Path, Args: o.Args, Dir: o.Dir, Env: originEnv(o, from.dir), Output: io.Discard,
+		Path: o.Path, Args: o.Args, Dir: o.Dir, Env: env, Output: io.Discard,
 		Files: []*os.File{far}, DieWithParent: true,
 	})
 	if err != nil {
@@ -145,29 +162,29 @@ func (s *Server) start(from *origin, o Order) error {
 	return nil
 }
 
-// originEnv has folders in the places of those that each step has of its own.
-func originEnv(o Order, dir string) []string {
-	env := []string{numberEnv + "=3"}
-	for name, value := range o.Env {
-		env = append(env, name+"="+value)
-	}
+// env is what the steps have in common, with folders in the places of those that each of them has of its own.
+func (from *origin) env(o Order) map[string]string {
+	env := maps.Clone(o.Env)
 	for name, sub := range map[string]string{"TMPDIR": "tmp", "HOME": "home"} {
 		if _, own := o.Own[name]; own {
-			env = append(env, name+"="+filepath.Join(dir, sub))
+			env[name] = filepath.Join(from.dir, sub)
 		}
 	}
 	return env
 }
 
 // end ends a process, but not what it has forked.
-func (s *Server) end(from *origin) {
-	if from.process == nil {
+func (from *origin) end() {
+	if from.control == nil {
 		return
 	}
 	_ = from.control.Close()
-	from.process.Kill()
-	<-from.process.Done()
+	if from.process != nil {
+		from.process.Kill()
+		<-from.process.Done()
+	}
 	_ = os.RemoveAll(from.dir)
+	from.control, from.process = nil, nil
 }
 
 // Listen returns a socket for the Clients of other processes, which inherit it.
@@ -203,7 +220,7 @@ func (s *Server) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, from := range s.origins {
-		s.end(from)
+		from.end()
 	}
 	clear(s.origins)
 }
@@ -218,6 +235,7 @@ func (s *Server) Close() {
 	s.mu.Unlock()
 	s.serving.Wait()
 	s.Clear()
+	s.dropOffer()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, socket := range s.sockets {
@@ -239,7 +257,7 @@ func (c *Client) Fork(o Order, output io.Writer) (*proc.Process, error) {
 		return nil, err
 	}
 	defer parcel.close()
-	if err := send(c.socket, parcel); err != nil {
+	if err := send(c.socket, parcel.files()...); err != nil {
 		p.Kill()
 		return nil, fmt.Errorf("asking for a fork: %w", err)
 	}

@@ -21,9 +21,13 @@ func pair() (near, far *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "forks"), os.NewFile(uintptr(fds[1]), "forks"), nil
 }
 
-// send passes a parcel on. The receiver has descriptors of its own.
-func send(socket *os.File, p parcel) error {
-	rights := unix.UnixRights(int(p.Connection.Fd()), int(p.Output.Fd()), int(p.order.Fd()))
+// send passes files on. The receiver has descriptors of its own.
+func send(socket *os.File, files ...*os.File) error {
+	var fds []int
+	for _, file := range files {
+		fds = append(fds, int(file.Fd()))
+	}
+	rights := unix.UnixRights(fds...)
 	for {
 		err := unix.Sendmsg(int(socket.Fd()), []byte{'f'}, rights, nil, unix.MSG_NOSIGNAL)
 		if !errors.Is(err, unix.EINTR) {

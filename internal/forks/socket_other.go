@@ -11,7 +11,7 @@ import (
 
 func pair() (near, far *os.File, err error) { return nil, nil, errors.ErrUnsupported }
 
-func send(*os.File, parcel) error { return errors.ErrUnsupported }
+func send(*os.File, ...*os.File) error { return errors.ErrUnsupported }
 
 func receive(*os.File) (parcel, error) { return parcel{}, errors.ErrUnsupported }
 

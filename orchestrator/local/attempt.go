@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/proa-ml/proa/internal/forks"
 	"github.com/proa-ml/proa/internal/proc"
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/step"
@@ -177,7 +178,7 @@ func environ(given []string) []string {
 	if given == nil {
 		given = os.Environ() //nolint:forbidigo // what Config.Environ says of nil
 	}
-	own := []string{step.AttemptEnv, step.RunEnv, step.AccessEnv, step.CoordinatorEnv, step.WorkEnv, step.ParentEnv, step.ForksEnv, step.RequestEnv}
+	own := []string{step.AttemptEnv, step.RunEnv, step.AccessEnv, step.CoordinatorEnv, step.WorkEnv, step.ParentEnv, step.ForksEnv, step.RequestEnv, forks.OfferEnv}
 	kept := make([]string, 0, len(given))
 	for _, entry := range given {
 		name, _, _ := strings.Cut(entry, "=")

@@ -31,6 +31,8 @@ type Config struct {
 	Parallelism int
 	// Environ is the environment that launchers and steps inherit; nil means this process's.
 	Environ []string
+	// Offer is a process that steps can be forked from, and then belongs to the orchestrator; nil means that there is none.
+	Offer *forks.Offer
 }
 
 // Options tune a local orchestrator; nil means the defaults.
@@ -107,6 +109,9 @@ func (o *Orchestrator) open(cfg Config) (err error) {
 		return errors.Join(err, o.home.close())
 	}
 	o.forks = forks.NewServer(filepath.Join(o.home.dir, "forks"), mostOrigins)
+	if cfg.Offer != nil {
+		o.forks.Offer(*cfg.Offer)
+	}
 	if o.forksSocket, err = o.forks.Listen(); err != nil {
 		o.logger.Debug("steps are not forked", "error", err)
 	}

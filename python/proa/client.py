@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
 from proa.errors import ProaError, RunFailed
+from proa.origin import Offer
 from proa.runs import Run, artifact_folder
 
 
-def run(spec: Dict[str, Any]) -> Optional[Run]:
+def run(spec: Dict[str, Any], offer: Optional[Offer] = None) -> Optional[Run]:
     """Run a specification on the active stack and return the run; None if it was scheduled.
+
+    offer is a process that steps can be forked from.
 
     Raise :class:`RunFailed` if it did not succeed.
     """
@@ -33,7 +36,7 @@ def run(spec: Dict[str, Any]) -> Optional[Run]:
     with tempfile.TemporaryDirectory(prefix="proa-") as folder:
         spec_file, result_file = Path(folder, "spec.json"), Path(folder, "result.json")
         _write(spec_file, spec)
-        code = _wait([str(program), "run", "--spec", str(spec_file), "--result", str(result_file)])
+        code = _wait([str(program), "run", "--spec", str(spec_file), "--result", str(result_file)], offer)
         finished = _result(result_file)
     if code != 0:
         raise RunFailed(code, finished)
@@ -124,14 +127,19 @@ def _output(arguments: List[str]) -> bytes:
     return done.stdout
 
 
-def _wait(command: List[str]) -> int:
+def _wait(command: List[str], offer: Optional[Offer]) -> int:
     """Run a program in this terminal and return its exit code; 128 and the signal's number if one ended it."""
+    env, inherited = _environment(), [offer.number] if offer else []
+    if offer:
+        env["PROA_ORIGIN"] = str(offer.number)
     sys.stdout.flush()
     sys.stderr.flush()
     started: List[subprocess.Popen[bytes]] = []
     with _signals_to(started):
-        process = subprocess.Popen(command, env=_environment())
+        process = subprocess.Popen(command, env=env, pass_fds=inherited)
         started.append(process)
+        if offer:
+            offer.hand_over()
         code = process.wait()
     return code if code >= 0 else 128 - code
 

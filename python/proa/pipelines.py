@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Sequence, Union, cast, overload
 
 from proa.errors import PipelineError, nearest
@@ -42,9 +43,10 @@ class Pipeline:
 
         if active_graph() is not None:
             return cast("Run", self.function(*args, **kwargs))
-        from proa import client
+        from proa import client, origin
 
-        return cast("Run", client.run(self.spec(*args, **kwargs)))
+        with origin.offered(self, sys._getframe(1)) as offer:
+            return cast("Run", client.run(self.spec(*args, **kwargs), offer))
 
     def spec(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:
         """Return the pipeline's specification for these arguments, without running it."""

@@ -5,18 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import select
 import signal
-import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Callable, Iterator, List
 
 import pytest
 
-from tests.project import LIMIT, Project, make_request
+from tests.forking import OwnServer
+from tests.project import LIMIT, Project
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks need Linux")
 
@@ -84,84 +82,13 @@ def uses() -> None:
 """
 
 
-class Fork:
-    """One fork that was asked for."""
-
-    def __init__(self, near: socket.socket, output: int, work: Path) -> None:
-        self.connection = near
-        self.work = work
-        self._lines = near.makefile("rb")
-        self._output = output
-        self.text = b""
-
-    def line(self) -> Dict[str, Any]:
-        line = self._lines.readline()
-        return json.loads(line) if line else {}
-
-    def read(self, until: Callable[[bytes], bool]) -> bytes:
-        """Read output until it is as wanted, or its end."""
-        deadline = time.monotonic() + LIMIT
-        while not until(self.text) and select.select([self._output], [], [], max(0, deadline - time.monotonic()))[0]:
-            data = os.read(self._output, 1 << 16)
-            if not data:
-                break
-            self.text += data
-        return self.text
-
-    def end(self) -> Dict[str, Any]:
-        """Wait for the end and return what the keeper says of it."""
-        first = self.line()
-        if "refused" in first:
-            return first
-        assert first["pid"] > 0
-        last = self.line()
-        self.read(lambda _: False)
-        return {**first, **last}
-
-
-class Server:
-    """A fork server for a project."""
-
-    def __init__(self, project: Project, home: Path, **environment: str) -> None:
-        self._home = home
-        self.control, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        (home / "tmp").mkdir(parents=True)
-        self.process = subprocess.Popen(
-            [project.python, "-m", "proa.runner"],
-            cwd=project.root,
-            env=project.environment(PROA_FORKS=str(far.fileno()), TMPDIR=str(home / "tmp"), **environment),
-            pass_fds=[far.fileno()],
-        )
-        far.close()
-        self._count = 0
-
-    def fork(self, source: str, **own: str) -> Fork:
-        self._count += 1
-        work = self._home / f"fork-{self._count}"
-        make_request(work, source, {}, {}, ())
-        own = {"TMPDIR": str(work / "temp"), "PROA_REQUEST": str(work / "request.json"), **own}
-        order = work / "order.json"
-        order.write_text(json.dumps({"source": source, "own": own}))
-        near, far = socket.socketpair()
-        read, write = os.pipe()
-        with order.open("rb") as file:
-            socket.send_fds(self.control, [b"f"], [far.fileno(), write, file.fileno()])
-        far.close()
-        os.close(write)
-        return Fork(near, read, work)
-
-    def close(self) -> None:
-        self.control.close()
-        assert self.process.wait(LIMIT) == 0
-
-
 @pytest.fixture
-def serve(project: Project, tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    servers: List[Server] = []
+def serve(project: Project, tmp_path: Path) -> Iterator[Callable[..., OwnServer]]:
+    servers: List[OwnServer] = []
 
-    def start(steps: str = STEPS, **environment: str) -> Server:
+    def start(steps: str = STEPS, **environment: str) -> OwnServer:
         project.write(run=steps)
-        servers.append(Server(project, tmp_path / f"home-{len(servers)}", **environment))
+        servers.append(OwnServer(project, tmp_path / f"home-{len(servers)}", **environment))
         return servers[-1]
 
     yield start
@@ -169,7 +96,7 @@ def serve(project: Project, tmp_path: Path) -> Iterator[Callable[..., Server]]:
         server.close()
 
 
-Serve = Callable[..., Server]
+Serve = Callable[..., OwnServer]
 
 
 def gone(pid: int) -> bool:

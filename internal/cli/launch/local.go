@@ -21,7 +21,7 @@ func (l *launch) runLocal(ctx context.Context) (err error) {
 		return err
 	}
 	orchestrator, err := l.Opener.Local(ctx, l.stack, flavor.Process{
-		Launcher: path, Dir: filepath.Join(os.TempDir(), "proa-local"), Access: step.Access{APIVersion: spec.APIVersion, Store: l.store, Secrets: l.secrets},
+		Launcher: path, Dir: filepath.Join(os.TempDir(), "proa-local"), Offer: l.offer, Access: step.Access{APIVersion: spec.APIVersion, Store: l.store, Secrets: l.secrets},
 	})
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/cli/progress"
+	"github.com/proa-ml/proa/internal/forks"
 	"github.com/proa-ml/proa/metadata/driver"
 	orchestratordriver "github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/plan"
@@ -52,6 +53,8 @@ type launch struct {
 	run       driver.Run
 	// schedule has the pipeline run at its times instead of now; nil means now.
 	schedule *spec.Schedule
+	// offer is a fork of the script that steps can be forked from; nil if there is none.
+	offer *forks.Offer
 }
 
 // runSpec runs a spec on the active stack.
@@ -79,6 +82,7 @@ func runSpec(ctx context.Context, k *kit.Kit, specFile, resultFile string, rebui
 	if l.schedule, err = l.scheduled(); err != nil {
 		return err
 	}
+	l.takeOffer()
 	l.view = k.View()
 	defer l.view.Close()
 	return l.drive(ctx, resultFile, nil)
