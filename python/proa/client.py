@@ -14,7 +14,7 @@ import threading
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from proa.errors import ProaError, RunFailed
 from proa.origin import Offer
@@ -134,10 +134,9 @@ def _wait(command: List[str], offer: Optional[Offer]) -> int:
         env["PROA_ORIGIN"] = str(offer.number)
     sys.stdout.flush()
     sys.stderr.flush()
-    started: List[subprocess.Popen[bytes]] = []
-    with _signals_to(started):
+    with _signals_passed_on() as pass_to:
         process = subprocess.Popen(command, env=env, pass_fds=inherited)
-        started.append(process)
+        pass_to(process)
         if offer:
             offer.hand_over()
         code = process.wait()
@@ -145,25 +144,38 @@ def _wait(command: List[str], offer: Optional[Offer]) -> int:
 
 
 @contextmanager
-def _signals_to(started: List[subprocess.Popen[bytes]]) -> Iterator[None]:
-    """Leave Ctrl-C to the program, which gets it from the terminal and cancels the run, and pass on SIGTERM."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def _signals_passed_on() -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
+    """Leave Ctrl-C to the program, which gets it from the terminal and cancels the run, and pass on SIGTERM.
+
+    Yield a function that is told the program. A signal that came before is passed on then.
+    """
+    early: List[int] = []
+    programs: List[subprocess.Popen[bytes]] = []
 
     def ignore(*_: Any) -> None:
         pass
 
     def forward(number: int, _: Any) -> None:
-        for process in started:
-            process.send_signal(number)
+        for program in programs:
+            program.send_signal(number)
+        if not programs:
+            early.append(number)
+
+    def pass_to(program: subprocess.Popen[bytes]) -> None:
+        programs.append(program)
+        for number in early:
+            program.send_signal(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield pass_to
+        return
 
     before = {
         signal.SIGINT: signal.signal(signal.SIGINT, ignore),
         signal.SIGTERM: signal.signal(signal.SIGTERM, forward),
     }
     try:
-        yield
+        yield pass_to
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

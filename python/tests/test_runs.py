@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Dict
 
@@ -182,6 +183,24 @@ def test_signals(lab: Project, tmp_path: Path, number: str, group: bool, word: s
         assert process.stdout.read() == f"{word}\n"
         assert process.stderr.read() == ""
     assert process.returncode == 3
+
+
+def test_a_signal_is_not_lost_while_the_program_starts(lab: Project, tmp_path: Path) -> None:
+    """The program is there, and sends its caller a signal, before the caller knows of the program."""
+    early = """
+        import os, signal, subprocess, time
+        class Slow(subprocess.Popen):
+            def __init__(self, *arguments, **options):
+                super().__init__(*arguments, **options)
+                while not os.path.exists("ready"):
+                    time.sleep(0.01)
+                os.kill(os.getpid(), signal.SIGTERM)
+        subprocess.Popen = Slow
+    """
+    lab.write(run=textwrap.dedent(early) + PIPELINE + "\np()\n")
+    done = lab.run(["run.py"], **program(tmp_path, WAITS.replace("echo ready", "touch ready")))
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout.endswith("terminated\n")
 
 
 def test_the_digits_example(lab: Project, tmp_path: Path) -> None:
