@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -76,6 +77,7 @@ func scripts(t *testing.T, folder string) testscript.Params {
 			}
 			return nil
 		},
+		Condition: condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"stack":      stack,
 			"namespace":  namespace,
@@ -86,6 +88,8 @@ func scripts(t *testing.T, folder string) testscript.Params {
 			"dbuser":     dbuser,
 			"nowhere":    nowhere,
 			"readonly":   readonly,
+			"throttled":  throttled,
+			"webhook":    webhook,
 			"processes":  processes,
 			"tenant":     tenant,
 			"granted":    granted,
@@ -95,6 +99,18 @@ func scripts(t *testing.T, folder string) testscript.Params {
 			"objects":    objects,
 		},
 	}
+}
+
+// condition says whether the nodes can be told, at [nodes], how registries of this test are reached.
+func condition(name string) (bool, error) {
+	if name != "nodes" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	known := os.Getenv("PROA_TEST_NODE_REGISTRIES") != ""
+	if !known && os.Getenv("PROA_REQUIRE_CLUSTER") == "1" {
+		return false, errors.New("PROA_TEST_NODE_REGISTRIES is not set")
+	}
+	return known, nil
 }
 
 // deadline leaves time to clean up before the test binary itself runs out of it.

@@ -30,6 +30,7 @@ var faults = []string{
 // folders are the scripts that tests run, by the names of the tests.
 var folders = map[string]string{
 	"e2e TestLocal": "local", "e2e TestKubernetes": "kubernetes", "e2e TestOutages": "outages", "e2e TestChaosLarge": "large",
+	"e2e TestChaosDisruptions": "disruptions",
 }
 
 // Each fault has tests, and they exist.

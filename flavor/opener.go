@@ -119,8 +119,10 @@ type Admitter interface {
 
 // Permissions says who is to be permitted what.
 type Permissions struct {
-	// For names the ends: runs, schedules, secrets, database.
+	// For names the ends: runs, schedules, secrets, database, images.
 	For []string
+	// Builds is the namespace in which images are built; empty means the usual one.
+	Builds string
 	// Users, Groups and ServiceAccounts are those that are to be permitted it, the latter as NAMESPACE:NAME.
 	Users, Groups, ServiceAccounts []string
 }

@@ -17,5 +17,9 @@ var ErrQueued = errors.New("waiting for a place")
 // orchestrator: others may be started, and this one once there is room.
 var ErrNoRoom = errors.New("waiting for room")
 
+// ErrHeldUp is what Start's error wraps if something has to be asked about this attempt first that does not answer. There is
+// nothing wrong with the orchestrator: others may be started, and this one once there is an answer.
+var ErrHeldUp = errors.New("held up")
+
 // ErrGone is what the error of who follows a run wraps if nothing of it is left where it ran, so that nobody drives it.
 var ErrGone = errors.New("the run has nothing left")

@@ -38,10 +38,10 @@ func unavailable(err error) string {
 	return ""
 }
 
-// queued reports whether an attempt waits in the orchestrator's memory, or for room. It will start, but only asking again
-// makes that sure: should this process end before, the next one asks anew.
+// queued reports whether an attempt waits in the orchestrator's memory, for room, or for somebody's consent. It will start, but
+// only asking again makes that sure: should this process end before, the next one asks anew.
 func queued(err error) bool {
-	return errors.Is(err, orchestrator.ErrQueued) || errors.Is(err, orchestrator.ErrNoRoom)
+	return errors.Is(err, orchestrator.ErrQueued) || errors.Is(err, orchestrator.ErrNoRoom) || errors.Is(err, orchestrator.ErrHeldUp)
 }
 
 // retriable reports whether an effect that failed like this has to be tried again: something is unavailable, the attempt

@@ -19,6 +19,9 @@ import (
 // DefaultBuildKitImage is the image of a builder that proa runs in a cluster.
 const DefaultBuildKitImage = "moby/buildkit:v0.30.0-rootless"
 
+// DefaultBuilds is the namespace of the builders that proa runs in a cluster.
+const DefaultBuilds = "proa-builds"
+
 func ociBuilder() flavor.Flavor {
 	return flavor.Flavor{
 		Kind: stack.ImageBuilder, Name: "oci",
@@ -72,7 +75,7 @@ func buildkitBuilder(contexts Contexts) flavor.Flavor {
 func podAttributes() []flavor.Attribute {
 	return []flavor.Attribute{
 		{Name: "kubernetes_context", Type: flavor.Text, Meaning: "the kubeconfig context of the cluster; needed unless there is an address", Example: "my-cluster"},
-		{Name: "kubernetes_namespace", Type: flavor.Text, Default: "proa-builds", Check: dnsLabel, Example: "proa-builds",
+		{Name: "kubernetes_namespace", Type: flavor.Text, Default: DefaultBuilds, Check: dnsLabel, Example: DefaultBuilds,
 			Meaning: "the namespace of the builder's pod; made if it is missing, with the Pod Security level \"privileged\", since \"restricted\" and \"baseline\" refuse BuildKit"},
 		{Name: "image", Type: flavor.Text, Default: DefaultBuildKitImage, Meaning: "its image, which behaves as BuildKit's official rootless image does", Example: DefaultBuildKitImage},
 		{Name: "resources", Type: flavor.JSON, Meaning: "its requests and limits, as in a pod's manifest; a quarter of a CPU and 256Mi are requested if not given", Check: parses(kubernetes.ParseResources),

@@ -67,7 +67,7 @@ func (c *Cluster) makeNamespace(ctx context.Context) error {
 	if !apierrors.IsNotFound(err) {
 		return c.explain(ctx, "looking at namespace "+c.cfg.Namespace, err)
 	}
-	_, err = namespaces.Create(ctx, c.cfg.buildNamespace(), metav1.CreateOptions{})
+	_, err = namespaces.Create(ctx, BuildNamespace(c.cfg.Namespace), metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		return nil
 	}

@@ -10,11 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/proa-ml/proa/image/driver"
+	"github.com/proa-ml/proa/internal/testbed/rights"
 )
 
 // TestClusterBuilds: two builds at once push to a registry with a password at its inner address, no object of the cluster holds the
@@ -167,10 +169,12 @@ func (w *world) running() int {
 }
 
 // TestClusterKeepAlive: a builder that is kept serves the next build, which finds what was cached, and another one that began meanwhile.
+// The rights that are printed suffice for all of it, and none of them is too much.
 func TestClusterKeepAlive(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.KeepAlive = time.Minute })
+	mason, notes := w.tenant("mason")
 	for _, word := range []string{"one", "two"} {
-		if _, err := w.build(w.ctx, w.cluster, "FROM scratch\nCOPY word /"+word+"\n"); err != nil {
+		if _, err := w.build(w.ctx, mason, "FROM scratch\nCOPY word /"+word+"\n"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -185,18 +189,27 @@ func TestClusterKeepAlive(t *testing.T) {
 		job, err := w.cluster.jobs().Get(w.ctx, jobs.Items[0].Name, metav1.GetOptions{})
 		return err == nil && finished(job), err
 	})
-	_, err = w.build(w.ctx, w.cluster, "FROM scratch\nCOPY word /three\n")
+	_, err = w.build(w.ctx, mason, "FROM scratch\nCOPY word /three\n")
 	w.check(err)
+	done := append(notes.Taken(), "list events") // which TestClusterRefused can't do without, and here only a slow cluster makes
+	slices.Sort(done)
+	if diff := cmp.Diff(rights.Permitted(Rules(w.cfg.Namespace)), slices.Compact(done)); diff != "" {
+		t.Errorf("what is permitted and what was done differ (-permitted +done):\n%s", diff)
+	}
 }
 
-// TestClusterRefused: a namespace whose Pod Security level doesn't let BuildKit run is told of, and nothing is left there.
+// TestClusterRefused: a namespace whose Pod Security level doesn't let BuildKit run is told of, which takes no other rights than
+// those that are printed, and nothing is left there.
 func TestClusterRefused(t *testing.T) {
 	w := newWorld(t, nil)
-	w.check(w.cluster.makeNamespace(w.ctx))
+	mason, notes := w.tenant("mason")
 	level := []byte(`{"metadata":{"labels":{"` + labelSecurity + `":"baseline"}}}`)
 	_, err := w.cluster.client.CoreV1().Namespaces().Patch(w.ctx, w.cfg.Namespace, types.MergePatchType, level, metav1.PatchOptions{})
 	w.check(err)
-	_, err = w.build(w.ctx, w.cluster, "FROM scratch\nCOPY word /\n")
+	_, err = w.build(w.ctx, mason, "FROM scratch\nCOPY word /\n")
+	if !slices.Contains(notes.Taken(), "list events") {
+		t.Errorf("took only %v", notes.Taken())
+	}
 	if err == nil || !strings.Contains(err.Error(), "its pod can't be made") || !strings.Contains(err.Error(), "seccompProfile") {
 		t.Errorf("got %v", err)
 	}

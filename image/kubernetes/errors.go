@@ -26,8 +26,8 @@ func (c *Cluster) explain(ctx context.Context, doing string, err error) error {
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"):
 		return stack.Mistake("make room in the namespace's quota, or choose another namespace with --kubernetes_namespace", "%s: %v", doing, err)
 	case apierrors.IsForbidden(err):
-		return stack.Mistake("have an administrator permit it: create, get, patch and delete of jobs (batch), get and list of pods, create of pods/portforward, list of events; "+
-			"or make the namespace", "%s: not permitted in namespace %q of context %q: %v", doing, c.cfg.Namespace, c.cfg.Context, err)
+		return stack.Mistake("have an administrator apply what `proa orchestrator permissions --for=images --user=NAME` prints",
+			"%s: not permitted in namespace %q of context %q: %v", doing, c.cfg.Namespace, c.cfg.Context, err)
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsNotFound(err):
 		return fmt.Errorf("%s: %w", doing, err)
 	}

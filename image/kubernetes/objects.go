@@ -38,10 +38,12 @@ const (
 	ttl = time.Minute
 )
 
-// buildNamespace is one whose pods may run BuildKit, which the Pod Security levels "baseline" and "restricted" don't let.
-func (cfg Config) buildNamespace() *corev1.Namespace {
-	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: cfg.Namespace, Labels: map[string]string{labelManagedBy: managedBy, labelSecurity: "privileged"}}}
+// BuildNamespace is one whose pods may run BuildKit, which the Pod Security levels "baseline" and "restricted" don't let.
+func BuildNamespace(name string) *corev1.Namespace {
+	return &corev1.Namespace{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{labelManagedBy: managedBy, labelSecurity: "privileged"}},
+	}
 }
 
 // buildJob is the Job of one builder, which ends after lease unless that is put off.

@@ -22,6 +22,7 @@ var ranks = []struct {
 	{"internal/strict", 0},
 	{"internal/file", 0},
 	{"internal/testbed", 0},
+	{"internal/testbed/rights", 0},
 	{"spec", 1},
 	{"stack", 1},
 	{"internal/proc", 1},

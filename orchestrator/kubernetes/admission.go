@@ -35,9 +35,9 @@ func refusal(err error) string {
 	case has("violates PodSecurity"):
 		return "the namespace's Pod Security level refuses it: have its label pod-security.kubernetes.io/enforce changed, or take back the setting"
 	case has("admission webhook", "denied the request"):
-		return "an admission webhook refuses it"
+		return "an admission webhook refuses it: change what it names, or ask who runs the cluster"
 	case has("ValidatingAdmissionPolicy", "denied request"):
-		return "an admission policy refuses it"
+		return "an admission policy refuses it: change what it names, or ask who runs the cluster"
 	case has("is being terminated"):
 		return "the namespace is being deleted"
 	case has("failed quota:"):
@@ -51,6 +51,9 @@ func refusal(err error) string {
 	}
 	return ""
 }
+
+// isWebhookAway tells a webhook that must be asked, and can't be, from one that refuses.
+func isWebhookAway(err error) bool { return strings.Contains(err.Error(), "failed calling webhook") }
 
 // isQuota tells a namespace that has no room now from a refusal.
 func isQuota(err error) bool {

@@ -36,7 +36,7 @@ func TestRefusalsAreNotMissingPermissions(t *testing.T) {
 		"policy":           {status(http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "pods \"p\" is forbidden: ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no"), false, "an admission policy refuses it"},
 		"policy, 401":      {status(http.StatusUnauthorized, metav1.StatusReasonUnauthorized, "ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no"), false, "an admission policy refuses it"},
 		"webhook, 429":     {status(http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests, `admission webhook "w" denied the request: no`), false, "an admission webhook refuses it"},
-		"webhook away":     {apierrors.NewInternalError(errors.New(`failed calling webhook "w": connection refused`)), true, "failed calling webhook"},
+		"webhook away":     {apierrors.NewInternalError(errors.New(`failed calling webhook "w": connection refused`)), true, "an admission webhook of the cluster does not answer"},
 		"ending namespace": {forbidden("unable to create new content in namespace n because it is being terminated"), false, "the namespace is being deleted"},
 		"service account":  {forbidden(`error looking up service account n/nobody: serviceaccount "nobody" not found`), false, "step_pod_service_account_name"},
 	} {

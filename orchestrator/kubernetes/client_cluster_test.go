@@ -10,20 +10,26 @@ import (
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/proa-ml/proa/spec"
 )
 
 func (w *world) submit(t *testing.T, run, config string) {
 	t.Helper()
-	s := Submission{
-		Run: run, RunName: "a run", Pipeline: strings.Repeat("Größe ", 40), CoordinatorImage: w.image,
-		CoordinatorArgs: []string{"coordinate"}, Config: []byte(config), Access: w.access(),
-	}
 	for range 2 { // submitting twice is submitting once
-		if err := w.client.Submit(t.Context(), s); err != nil {
+		if err := w.client.Submit(t.Context(), w.submission(run, config)); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func (w *world) submission(run, config string) Submission {
+	return Submission{
+		Run: run, RunName: "a run", Pipeline: strings.Repeat("Größe ", 40), CoordinatorImage: w.image,
+		CoordinatorArgs: []string{"coordinate"}, Config: []byte(config), Access: w.access(),
 	}
 }
 
@@ -169,6 +175,38 @@ func TestClusterFollowSaysWhyItWaits(t *testing.T) {
 	}
 }
 
+// The coordinator's pod is refused: Follow says by whom, and why. Who may not read events is told who can.
+func TestClusterFollowSaysWhatRefusesTheCoordinator(t *testing.T) {
+	t.Parallel()
+	w := onCluster(t)
+	s := w.submission("run-1", `{}`)
+	s.Settings = settings(t, `{"orchestrator_pod_settings":{"host_ipc":true}}`)
+	if err := w.client.Submit(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	for words, client := range map[string]*Client{
+		"the namespace's Pod Security level refuses it: have its label":   w.client,
+		"`kubectl describe job proa-run-1 -n " + w.client.namespace + "`": w.member(t, w.client.namespace, "ada", RunRules()),
+	} {
+		eventually(t, "what runs need is permitted", func() bool { return client.Check(t.Context()) == nil })
+		ctx, stop := context.WithTimeout(t.Context(), patience)
+		told := false
+		err := client.Follow(ctx, "run-1", Follower{
+			Line: func([]byte) error { return nil },
+			Waiting: func(reason string) {
+				if strings.Contains(reason, "waiting for the coordinator's pod: ") && strings.Contains(reason, words) {
+					told = true
+					stop()
+				}
+			},
+		})
+		stop()
+		if !told {
+			t.Errorf("not told of %q; ended with %v", words, err)
+		}
+	}
+}
+
 // The launcher's file holds the run's key and certificate, and the step's pod gets nothing else of the Secret.
 func TestClusterSecret(t *testing.T) {
 	t.Parallel()
@@ -181,5 +219,41 @@ func TestClusterSecret(t *testing.T) {
 	var access struct{ Key, CA []byte }
 	if err := json.Unmarshal(secret.Data[keyAccess], &access); err != nil || len(access.Key) != 32 || len(access.CA) == 0 {
 		t.Errorf("access has a key of %d bytes and a certificate of %d (%v)", len(access.Key), len(access.CA), err)
+	}
+}
+
+// A scheduled run is swept, and no other, though neither its Job nor a pod is labelled with it.
+func TestClusterSweepOfAScheduledRun(t *testing.T) {
+	t.Parallel()
+	w := onCluster(t)
+	ctx := t.Context()
+	nightly := spec.Schedule{Name: "nightly", CronExpression: "0 3 1 1 *"}
+	if _, err := w.client.Schedule(ctx, w.submission("", `{"Lines": 1, "Starts": 1, "Wait": true}`), nightly, "k8s"); err != nil {
+		t.Fatal(err)
+	}
+	var runs [2]string
+	for i := range runs {
+		var err error
+		if runs[i], err = w.client.TriggerSchedule(ctx, "nightly"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "both have pods", func() bool { return len(w.pods(t)) == 2 })
+	if err := w.client.Sweep(ctx, runs[0], time.Second); err != nil {
+		t.Fatal(err)
+	}
+	var jobs *batchv1.JobList
+	eventually(t, "one job and its pod are left", func() bool {
+		var err error
+		if jobs, err = w.api.BatchV1().Jobs(w.client.namespace).List(ctx, metav1.ListOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		return len(jobs.Items) == 1 && len(w.pods(t)) == 1
+	})
+	if left := runOfJob(string(jobs.Items[0].UID)); left != runs[1] {
+		t.Errorf("run %s is left, want %s", left, runs[1])
+	}
+	if err := w.client.DeleteSchedule(ctx, "nightly"); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/proa-ml/proa/orchestrator"
 )
 
-// explainError says of an error of the cluster's API whether it may pass (it then wraps [orchestrator.ErrUnavailable] or [orchestrator.ErrNoRoom])
-// and, if not, what to do about it.
+// explainError says of an error of the cluster's API whether it may pass (it then wraps [orchestrator.ErrUnavailable],
+// [orchestrator.ErrNoRoom] or [orchestrator.ErrHeldUp]) and, if not, what to do about it.
 func explainError(doing string, err error) error {
 	switch {
 	case err == nil:
@@ -25,6 +25,8 @@ func explainError(doing string, err error) error {
 		return fmt.Errorf("%s: %s: %w", doing, refusal(err), err)
 	case isQuota(err):
 		return fmt.Errorf("%s: %w in the namespace's quota: %s", doing, orchestrator.ErrNoRoom, podstatus.OneLine(err.Error()))
+	case isWebhookAway(err):
+		return fmt.Errorf("%s: %w: an admission webhook of the cluster does not answer: %s", doing, orchestrator.ErrHeldUp, podstatus.OneLine(err.Error()))
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("%s: the cluster does not accept the credentials (log in again, or choose another context): %w", doing, err)
 	case isCertificate(err):
@@ -39,7 +41,7 @@ func explainError(doing string, err error) error {
 
 // mayPass reports whether what an explained error is about may pass.
 func mayPass(err error) bool {
-	return errors.Is(err, orchestrator.ErrUnavailable) || errors.Is(err, orchestrator.ErrNoRoom)
+	return errors.Is(err, orchestrator.ErrUnavailable) || errors.Is(err, orchestrator.ErrNoRoom) || errors.Is(err, orchestrator.ErrHeldUp)
 }
 
 // isCertificate reports whether the API server's certificate isn't accepted here.

@@ -61,12 +61,12 @@ const permissionsHead = `# What proa needs once in its namespace. It makes this 
 // Permissions returns, as YAML, what a namespace needs for runs: itself, a service account, and the role that binds it.
 func Permissions(namespace string) string {
 	namespace = namespaceOr(namespace)
-	return encodeAll(permissionsHead,
+	return Manifest(permissionsHead,
 		buildNamespace(namespace), buildServiceAccount(namespace), buildRole(namespace), buildRoleBinding(namespace))
 }
 
-// encodeAll returns objects as documents of one YAML file.
-func encodeAll(head string, objects ...any) string {
+// Manifest returns, behind a comment, objects as documents of one YAML file.
+func Manifest(head string, objects ...any) string {
 	var out strings.Builder
 	out.WriteString(head)
 	for _, object := range objects {

@@ -68,7 +68,7 @@ func (c *Client) NetworkPolicies(ctx context.Context, n Network) (string, error)
 			head += "# - " + s.String() + "\n"
 		}
 	}
-	return encodeAll(head, objects...), nil
+	return Manifest(head, objects...), nil
 }
 
 // apiServers are the addresses of the API server as pods reach it: its service's, and those behind it. Who may not look

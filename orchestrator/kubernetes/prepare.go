@@ -99,9 +99,10 @@ func (c *Client) makeRoleBinding(ctx context.Context) error {
 	return err
 }
 
-// notMade explains that the user may not make what is missing.
+// notMade explains that the user may not make what is missing. That nothing is found where something is made means that there is no
+// namespace, of which the user may not even know.
 func (c *Client) notMade(err error) error {
-	if apierrors.IsForbidden(err) {
+	if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
 		return fmt.Errorf("namespace %q lacks what runs need, and you may not make it: %w\n"+
 			"have an administrator apply this (`proa orchestrator permissions` prints it, too):\n%s",
 			c.namespace, err, Permissions(c.namespace))

@@ -81,38 +81,51 @@ func (w *world) account(t *testing.T, name string) *rest.Config {
 	return config
 }
 
-// A user lacks one right after the other: what is missing is named before anything is built.
-func TestClusterCheckNamesWhatIsMissing(t *testing.T) {
-	t.Parallel()
-	w := onCluster(t)
-	ctx, meta := t.Context(), metav1.ObjectMeta{Name: "ada"}
+// member is a client of somebody who may do in a namespace what the rules say, and nothing else.
+func (w *world) member(t *testing.T, namespace, name string, rules []rbacv1.PolicyRule) *Client {
+	t.Helper()
+	ctx, meta, opts := t.Context(), metav1.ObjectMeta{Name: name}, metav1.CreateOptions{}
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err := w.api.CoreV1().ServiceAccounts(w.client.namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, metav1.CreateOptions{})
+	_, err := w.api.CoreV1().ServiceAccounts(w.client.namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, opts)
 	check(err)
-	roles := w.api.RbacV1().Roles(w.client.namespace)
-	role, err := roles.Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: RunRules()}, metav1.CreateOptions{})
+	_, err = w.api.RbacV1().Roles(namespace).Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: rules}, opts)
 	check(err)
-	_, err = w.api.RbacV1().RoleBindings(w.client.namespace).Create(ctx, &rbacv1.RoleBinding{
-		ObjectMeta: meta, Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Name: "ada", Namespace: w.client.namespace}},
-		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "ada"},
-	}, metav1.CreateOptions{})
+	_, err = w.api.RbacV1().RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: meta, Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: name, Namespace: w.client.namespace}},
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
+	}, opts)
 	check(err)
-	ada, err := NewClient(ClientConfig{Context: "ada", Namespace: w.client.namespace}, &Options{Rest: w.account(t, "ada")})
+	client, err := NewClient(ClientConfig{Context: name, Namespace: namespace}, &Options{Rest: w.account(t, name)})
 	check(err)
+	return client
+}
+
+// A user lacks one right after the other: what is missing is named before anything is built.
+func TestClusterCheckNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	w := onCluster(t)
+	ctx := t.Context()
+	ada := w.member(t, w.client.namespace, "ada", RunRules())
 	eventually(t, "all is permitted", func() bool { return ada.Check(ctx) == nil })
+	roles := w.api.RbacV1().Roles(w.client.namespace)
+	role, err := roles.Get(ctx, "ada", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, rule := range RunRules() {
 		for j := range rule.Verbs {
 			role.Rules = RunRules()
 			if role.Rules[i].Verbs = slices.Delete(role.Rules[i].Verbs, j, j+1); len(role.Rules[i].Verbs) == 0 {
 				role.Rules = slices.Delete(role.Rules, i, i+1)
 			}
-			role, err = roles.Update(ctx, role, metav1.UpdateOptions{})
-			check(err)
+			if role, err = roles.Update(ctx, role, metav1.UpdateOptions{}); err != nil {
+				t.Fatal(err)
+			}
 			want := `context "ada" may not ` + rule.Verbs[j] + " " + rule.Resources[0] + ` in namespace "` + w.client.namespace +
 				"\" (`proa orchestrator permissions` prints what is needed)"
 			eventually(t, want, func() bool {

@@ -43,7 +43,7 @@ func UserRoles(namespace string, roles []UserRole, subjects []rbacv1.Subject) st
 		head = "# What users are permitted there, once they are bound to it: add --user=NAME, --group=NAME or --service-account=NAMESPACE:NAME,\n" +
 			"# or \"kubectl create rolebinding ada -n " + namespace + " --user=ada --role=" + names[0] + "\".\n"
 	}
-	return encodeAll(head, objects...)
+	return Manifest(head, objects...)
 }
 
 func named(name, namespace string) metav1.ObjectMeta {

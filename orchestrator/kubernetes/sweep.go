@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,27 +37,19 @@ func (c *Client) Sweep(ctx context.Context, run string, grace time.Duration) err
 	return c.Finish(ctx, run)
 }
 
-// deleteJobs deletes the run's Job, whatever its name is. A schedule's Job isn't labelled with the run; its pod is.
+// deleteJobs deletes the run's Job, whatever its name is. That of a scheduled run isn't labelled with it, and can't be: the run's
+// id is made of the Job's, and its coordinator may change nothing but pods.
 func (c *Client) deleteJobs(ctx context.Context, run string) error {
-	jobs, err := c.client.BatchV1().Jobs(c.namespace).List(ctx, metav1.ListOptions{LabelSelector: runSelector(run, "")})
+	jobs, err := c.client.BatchV1().Jobs(c.namespace).List(ctx, metav1.ListOptions{LabelSelector: LabelManagedBy + "=" + managedBy})
 	if err != nil {
 		return explainError("looking for the run's job", err)
 	}
-	pods, err := c.client.CoreV1().Pods(c.namespace).List(ctx, metav1.ListOptions{LabelSelector: runSelector(run, componentCoordinator)})
-	if err != nil {
-		return explainError("looking for the run's coordinator", err)
-	}
-	names := map[string]bool{}
 	for i := range jobs.Items {
-		names[jobs.Items[i].Name] = true
-	}
-	for i := range pods.Items {
-		if owner := metav1.GetControllerOf(&pods.Items[i]); owner != nil && owner.Kind == "Job" {
-			names[owner.Name] = true
+		job := &jobs.Items[i]
+		if job.Labels[LabelRun] != labelValue(run) && runOfJob(string(job.UID)) != run {
+			continue
 		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if err := c.deleteJob(ctx, name); err != nil {
+		if err := c.deleteJob(ctx, job.Name); err != nil {
 			return err
 		}
 	}

@@ -9,14 +9,19 @@ import (
 	"io"
 	"time"
 
-	"github.com/proa-ml/proa/internal/podstatus"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/proa-ml/proa/internal/podstatus"
 )
 
 // tailAgain is how long to wait before a log is opened again that ended though its container seems to run: the kubelet
 // tells of an end later than the log does.
 const tailAgain = 250 * time.Millisecond
+
+// podlessPause is how long a Job may be without a pod before it is asked why, again and again.
+const podlessPause = 2 * time.Second
 
 // tailTries is how often a log may fail to be read before it is given up, if nothing more will be written to it or the
 // pod was replaced.
@@ -36,8 +41,8 @@ type follow struct {
 	failures int
 	// last is the time stamp of the last line passed on. The container runtime stamps lines, in order.
 	last time.Time
-	// reason is what was said last.
-	reason string
+	// reason is what was said last. podless is why the Job has no pod, as far as that is known.
+	reason, podless string
 	// ended says that a coordinator was read to the end and had exited with 0.
 	ended bool
 }
@@ -63,12 +68,28 @@ func (f *follow) loop(ctx context.Context) error {
 			}
 		}
 		f.wait(pods, known)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-f.scene.changed:
+		if err := f.idle(ctx, job, len(pods)); err != nil {
+			return err
 		}
 	}
+}
+
+// idle waits for the scene to change. A Job that doesn't get a pod is asked about now and then.
+func (f *follow) idle(ctx context.Context, job *batchv1.Job, pods int) error {
+	var ask <-chan time.Time
+	if job != nil && pods == 0 {
+		timer := time.NewTimer(podlessPause)
+		defer timer.Stop()
+		ask = timer.C
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-f.scene.changed:
+	case <-ask:
+		f.podless = f.client.whyPodless(ctx, job.Name)
+	}
+	return nil
 }
 
 // unread returns the oldest pod whose container has a log that was not read to the end.
@@ -183,7 +204,7 @@ func (f *follow) wait(pods []*corev1.Pod, known bool) {
 	switch {
 	case !known:
 	case len(pods) == 0:
-		reason = "waiting for the coordinator's pod"
+		reason = "waiting for the coordinator's pod" + f.podless
 	default:
 		reason = coordinatorReason(pods[len(pods)-1])
 	}

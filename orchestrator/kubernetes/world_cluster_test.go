@@ -61,14 +61,17 @@ func onCluster(t *testing.T) *world {
 	if err := client.prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-		defer cancel()
-		if err := w.api.CoreV1().Namespaces().Delete(ctx, client.namespace, metav1.DeleteOptions{}); err != nil {
-			t.Errorf("deleting the test's namespace: %v", err)
-		}
-	})
+	t.Cleanup(func() { w.deleteNamespace(t, client.namespace) })
 	return w
+}
+
+func (w *world) deleteNamespace(t *testing.T, name string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	if err := w.api.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+		t.Errorf("deleting the test's namespace: %v", err)
+	}
 }
 
 func random(t *testing.T, n int) string {

@@ -20,7 +20,7 @@ func (n noun) permissionsCommand() *cobra.Command {
 		Long: "Print what the orchestrator and its users need in its cluster, for an administrator to apply: the namespace, the coordinator's " +
 			"service account and role, and a role for users to each end, bound to those who are named.",
 		Example: "  proa orchestrator permissions | kubectl apply -f -\n" +
-			"  proa orchestrator permissions --user=ada --for=runs,schedules,secrets,database\n" +
+			"  proa orchestrator permissions --user=ada --for=runs,schedules,secrets,database,images\n" +
 			"  proa orchestrator permissions --network-policy | kubectl apply -f -",
 		Args: kit.Args(0, 1), ValidArgsFunction: kit.Complete(n.names),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -31,6 +31,7 @@ func (n noun) permissionsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			p.Builds = n.builds()
 			text, err := remote.Permissions(p)
 			if err != nil {
 				return err
@@ -40,12 +41,25 @@ func (n noun) permissionsCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringSliceVar(&p.For, "for", []string{"runs", "schedules"}, "what users are to be permitted: runs, schedules, secrets (the secrets manager kubernetes), database (the metadata store kubernetes)")
+	flags.StringSliceVar(&p.For, "for", []string{"runs", "schedules"}, "what users are to be permitted: runs, schedules, secrets (the secrets manager kubernetes), database (the metadata store kubernetes), images (the image builder buildkit, in its own namespace)")
 	flags.StringSliceVar(&p.Users, "user", nil, "the name of a user, as the cluster knows it, who is to be permitted it")
 	flags.StringSliceVar(&p.Groups, "group", nil, "the name of a group that is to be permitted it")
 	flags.StringSliceVar(&p.ServiceAccounts, "service-account", nil, "a service account that is to be permitted it, as NAMESPACE:NAME")
 	flags.BoolVar(&network, "network-policy", false, "print NetworkPolicies instead, which let through only what the runs of the active stack need")
 	return cmd
+}
+
+// builds is the namespace in which the active stack's image builder builds; empty if it does so in none.
+func (n noun) builds() string {
+	s, err := n.StackToRead()
+	if err != nil {
+		return ""
+	}
+	settings, err := n.Catalogue.Settings(s.Components[stack.ImageBuilder])
+	if err != nil {
+		return ""
+	}
+	return settings["kubernetes_namespace"]
 }
 
 // networkPolicies prints the policies of the active stack.

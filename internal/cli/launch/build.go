@@ -134,5 +134,9 @@ func (l *launch) buildFailed(doing string, err error) error {
 	if errors.Is(err, imagedriver.ErrIndex) {
 		hint = "nothing was started; uv reads the index, certificates and proxies from UV_INDEX_URL, SSL_CERT_FILE and HTTPS_PROXY"
 	}
+	var mistake *stack.Error
+	if errors.As(err, &mistake) && mistake.Hint != "" {
+		code, hint = fault.Configuration, mistake.Hint
+	}
 	return &fault.Error{Code: code, Err: fmt.Errorf("%s: %w", doing, err), Hint: hint}
 }

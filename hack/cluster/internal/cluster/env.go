@@ -62,6 +62,7 @@ func (c *Cluster) variables(f facts) []Variable {
 		{"PROA_TEST_MYSQL_CA", c.state.pki("ca.crt")},
 		{"PROA_TEST_DOCKER_HOST", "unix://" + c.state.dockerSocket()},
 		{"PROA_TEST_HOST", network.Host().String()},
+		{"PROA_TEST_NODE_REGISTRIES", c.state.config("registries")},
 		{"PROA_CLUSTER_DIR", string(c.state)},
 	}...)
 }
