@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -14,7 +15,7 @@ from typing import Callable, Iterator, List
 import pytest
 
 from tests.forking import OwnServer
-from tests.project import LIMIT, Project
+from tests.project import LIMIT, SDK, Project
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks need Linux")
 
@@ -181,6 +182,13 @@ def test_ends_are_told_as_they_were(serve: Serve) -> None:
     assert os.WIFEXITED(status) and os.WEXITSTATUS(status) == 7
     status = server.fork("run:killed").end()["status"]
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+
+def test_a_copy_of_the_package_beside_the_steps(serve: Serve, project: Project) -> None:
+    shutil.copytree(SDK / "proa", project.root / "proa")
+    fork = serve().fork("run:pids")
+    assert fork.end()["status"] == 0, fork.text.decode()
+    assert b"Traceback" not in fork.text
 
 
 def test_usage(serve: Serve) -> None:

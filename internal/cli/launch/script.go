@@ -24,6 +24,9 @@ func runScript(k *kit.Kit, args []string, set ...string) error {
 	if _, err := os.Stat(inDir(k, args[0])); err != nil {
 		return fault.New(fault.Usage, "usage: proa run FILE [ARGUMENTS]", "there is no script %s", args[0])
 	}
+	if err := unhidden(filepath.Dir(inDir(k, args[0])), args[0]); err != nil {
+		return err
+	}
 	interpreter, err := pyenv.Find(k)
 	if err != nil {
 		return err
@@ -47,6 +50,9 @@ func specOf(ctx context.Context, k *kit.Kit, args []string) ([]byte, error) {
 	}
 	if _, err := os.Stat(path); err != nil {
 		return nil, fault.New(fault.Usage, "", "there is no script %s", args[0])
+	}
+	if err := unhidden(filepath.Dir(path), args[0]); err != nil {
+		return nil, err
 	}
 	interpreter, err := pyenv.Find(k)
 	if err != nil {
@@ -148,6 +154,9 @@ func sourceOf(p *spec.Pipeline) string {
 
 // respec has Python make the spec of a pipeline anew, from the code as it is now.
 func (l *launch) respec(ctx context.Context, old *spec.Pipeline, data []byte) ([]byte, error) {
+	if err := unhidden(old.Source.Root, "the pipeline's steps"); err != nil {
+		return nil, err
+	}
 	interpreter := old.Source.Interpreter
 	if _, err := os.Stat(interpreter); err != nil {
 		if interpreter, err = pyenv.Find(l.Kit); err != nil {

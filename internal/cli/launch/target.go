@@ -27,6 +27,9 @@ func planFor(k *kit.Kit, s stack.Resolved, data []byte) (*spec.Pipeline, *plan.P
 	if err != nil {
 		return nil, nil, invalid("the pipeline's spec", err)
 	}
+	if err := unhidden(pipeline.Source.Root, "the pipeline's steps"); err != nil {
+		return nil, nil, err
+	}
 	if err := checkSettings(k.Catalogue, s, pipeline); err != nil {
 		return nil, nil, err
 	}

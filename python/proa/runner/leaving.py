@@ -46,10 +46,10 @@ def leave(code: int, root: Path, files: Iterable[Any]) -> int:
 
 
 def _release(root: Path) -> None:
-    """Release what the user's modules hold, as the interpreter would."""
-    for module in list(sys.modules.values()):
+    """Release what the user's modules hold, as the interpreter would; but not a copy of this package in the root."""
+    for module_name, module in list(sys.modules.items()):
         names = getattr(module, "__dict__", {})
-        if not _is_users(names.get("__file__"), f"{root}{os.sep}"):
+        if module_name.split(".")[0] == "proa" or not _is_users(names.get("__file__"), f"{root}{os.sep}"):
             continue
         for name in list(names):
             if name != "__builtins__":
