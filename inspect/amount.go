@@ -29,3 +29,11 @@ func Size(bytes int64) string {
 	}
 	return fmt.Sprintf("%.1f %s", n, units[unit])
 }
+
+// Count prints a number of things that take an s when there is more than one, for people.
+func Count(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}

@@ -133,7 +133,7 @@ func (f *facts) summary() string {
 	for _, s := range f.run.Steps {
 		count[s.Status]++
 	}
-	parts := []string{fmt.Sprintf("%d steps", len(f.graph.Nodes))}
+	parts := []string{inspect.Count(len(f.graph.Nodes), "step")}
 	for _, status := range []string{"succeeded", "cached", "failed", "running", "pending", "waiting", "skipped", "cancelled"} {
 		if count[status] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", count[status], status))

@@ -44,7 +44,11 @@ func (n noun) lineageCommand() *cobra.Command {
 				return noLineage(err, args[0], stores.Stack.Name)
 			}
 			if l.Older {
-				n.Statusf("Only the latest %d runs were looked at; --runs says how many.", limit)
+				looked := fmt.Sprintf("latest %d runs were", limit)
+				if limit == 1 {
+					looked = "latest run was"
+				}
+				n.Statusf("Only the %s looked at; --runs says how many.", looked)
 			}
 			return n.printLineage(form, l)
 		},

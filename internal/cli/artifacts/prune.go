@@ -160,8 +160,5 @@ func row(what string, a prune.Amount) []string {
 }
 
 func amount(a prune.Amount) string {
-	if a.Objects == 1 {
-		return "1 object, " + inspect.Size(a.Bytes)
-	}
-	return fmt.Sprintf("%d objects, %s", a.Objects, inspect.Size(a.Bytes))
+	return inspect.Count(int(a.Objects), "object") + ", " + inspect.Size(a.Bytes)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/proa-ml/proa/examples"
+	"github.com/proa-ml/proa/inspect"
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/spf13/cobra"
@@ -51,7 +52,7 @@ func (n noun) cleanCommand() *cobra.Command {
 				return nil
 			}
 			if !yes {
-				if err := n.Agree(cmd.Context(), fmt.Sprintf("Remove %d examples from %s?", len(copies), from), "--yes"); err != nil {
+				if err := n.Agree(cmd.Context(), fmt.Sprintf("Remove %s from %s?", inspect.Count(len(copies), "example"), from), "--yes"); err != nil {
 					return err
 				}
 			}
@@ -91,6 +92,6 @@ func (n noun) remove(copies []string, from string) error {
 		}
 	}
 	_ = os.Remove(n.absolute(from)) // it stays if something else is in it
-	n.Statusf("Removed %d examples from %s.", len(copies), from)
+	n.Statusf("Removed %s from %s.", inspect.Count(len(copies), "example"), from)
 	return nil
 }

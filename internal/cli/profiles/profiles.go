@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/proa-ml/proa/inspect"
 	"github.com/proa-ml/proa/internal/cli/absent"
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
@@ -244,7 +245,7 @@ func (n noun) confirm(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return n.Agree(ctx, fmt.Sprintf("Delete the profile '%s' with %d stacks, and all data in %s?", name, len(d.Stacks), d.Data), "--yes")
+	return n.Agree(ctx, fmt.Sprintf("Delete the profile '%s' with %s, and all data in %s?", name, inspect.Count(len(d.Stacks), "stack"), d.Data), "--yes")
 }
 
 func (n noun) names() []string {

@@ -133,7 +133,7 @@ func (v *View) Begin(name string, p *plan.Plan) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.name, v.model = name, newModel(p)
-	v.say(fmt.Sprintf("Run %s: %d steps", name, len(p.Steps)))
+	v.say(fmt.Sprintf("Run %s: %s", name, inspect.Count(len(p.Steps), "step")))
 }
 
 // Event implements run.Observer.

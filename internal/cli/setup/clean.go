@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/proa-ml/proa/inspect"
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/metadata/driver"
@@ -117,7 +118,7 @@ func amount(dir string) string {
 		}
 		return nil
 	})
-	return fmt.Sprintf("%d files, %.1f MiB", files, float64(bytes)/(1<<20))
+	return fmt.Sprintf("%s, %.1f MiB", inspect.Count(files, "file"), float64(bytes)/(1<<20))
 }
 
 // idle returns an error if a run of the built-in stack is recorded as running.
