@@ -115,17 +115,15 @@ func starting(pod *corev1.Pod) judgement {
 		return j
 	}
 	c := pod.Status.ContainerStatuses[0]
-	waiting := c.State.Waiting
-	switch waiting.Reason {
-	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "InvalidImageName", "ImageInspectError":
-		j = judgement{reason: fmt.Sprintf("the image %s can't be pulled: %s", c.Image, podstatus.OneLine(waiting.Message)), patience: pullPatience,
+	if reason, final := podstatus.PullFailure(c); reason != "" {
+		j = judgement{reason: reason, patience: pullPatience,
 			hint: "check that the cluster's nodes reach the registry, or choose another image with --image"}
-		if podstatus.PullRefused(waiting.Message) || strings.Contains(strings.ToLower(waiting.Message), "invalid") {
+		if final {
 			j.patience = notFoundPatience
 		}
-	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
-		j = judgement{reason: "its container can't be made: " + podstatus.OneLine(waiting.Message), patience: createPatience,
-			hint: "change what forbids it, or choose another image with --image"}
+	}
+	if reason := podstatus.NotMade(c); reason != "" {
+		j = judgement{reason: reason, patience: createPatience, hint: "change what forbids it, or choose another image with --image"}
 	}
 	return j
 }
@@ -148,8 +146,7 @@ func over(pod *corev1.Pod) judgement {
 		j.reason = "its memory was used up"
 		j.hint = `give it more: --resources='{"requests":{"memory":"4Gi"},"limits":{"memory":"4Gi"}}'`
 	case pod.Status.Reason == "":
-		lines := strings.Split(strings.TrimSpace(end.Message), "\n")
-		j.reason = fmt.Sprintf("BuildKit ended with exit code %d: %s", end.ExitCode, podstatus.OneLine(strings.Join(lines[max(0, len(lines)-3):], " / ")))
+		j.reason = fmt.Sprintf("BuildKit ended with exit code %d: %s", end.ExitCode, podstatus.LastWords(end))
 		if rootless(end.Message) {
 			j.hint = "the node doesn't let an ordinary user make user namespaces: choose other nodes with --node_selectors, have its settings " +
 				"user.max_user_namespaces and kernel.apparmor_restrict_unprivileged_userns changed, or use --privileged=true"

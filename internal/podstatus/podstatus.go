@@ -30,6 +30,38 @@ func Condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodConditi
 	return nil
 }
 
+// PullFailure tells why the image of a container that waits can't be pulled, and whether it is in vain to go on trying; empty
+// if it isn't so.
+func PullFailure(c corev1.ContainerStatus) (reason string, final bool) {
+	if c.State.Waiting == nil {
+		return "", false
+	}
+	switch message := c.State.Waiting.Message; c.State.Waiting.Reason {
+	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "InvalidImageName", "ImageInspectError":
+		return "the image " + c.Image + " can't be pulled: " + OneLine(message),
+			PullRefused(message) || strings.Contains(strings.ToLower(message), "invalid")
+	}
+	return "", false
+}
+
+// NotMade tells why a container that has an image can't be made; empty if it isn't so.
+func NotMade(c corev1.ContainerStatus) string {
+	if c.State.Waiting == nil {
+		return ""
+	}
+	switch c.State.Waiting.Reason {
+	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
+		return "its container can't be made: " + OneLine(c.State.Waiting.Message)
+	}
+	return ""
+}
+
+// LastWords are the last lines that a container printed before it ended, as far as its status has them.
+func LastWords(end *corev1.ContainerStateTerminated) string {
+	lines := strings.Split(strings.TrimSpace(end.Message), "\n")
+	return OneLine(strings.Join(lines[max(0, len(lines)-3):], " / "))
+}
+
 // PullRefused reports whether the message of a pull that failed says that it will always fail: the registry has answered, and
 // doesn't give the image.
 func PullRefused(message string) bool {

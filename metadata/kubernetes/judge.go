@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/proa-ml/proa/internal/podstatus"
@@ -113,19 +112,22 @@ func starting(pod *corev1.Pod) judgement {
 	if c.RestartCount > 1 || c.RestartCount > 0 && c.State.Running == nil {
 		return crashing(c)
 	}
-	waiting := c.State.Waiting
-	if waiting == nil {
+	if c.State.Waiting == nil {
 		if c.State.Terminated != nil {
 			return crashing(c)
 		}
 		return judgement{reason: "waiting until the server answers"}
 	}
-	switch waiting.Reason {
-	case "ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "InvalidImageName", "ImageInspectError":
-		return pulling(c.Image, waiting)
-	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
-		return judgement{reason: "its container can't be made: " + podstatus.OneLine(waiting.Message), patience: claimPatience,
-			hint: "change what forbids it, or choose another image with --image"}
+	if reason, final := podstatus.PullFailure(c); reason != "" {
+		j := judgement{reason: reason, patience: pullPatience,
+			hint: "check that the cluster's nodes reach the registry, or choose another image with --image"}
+		if final {
+			j.patience = notFoundPatience
+		}
+		return j
+	}
+	if reason := podstatus.NotMade(c); reason != "" {
+		return judgement{reason: reason, patience: claimPatience, hint: "change what forbids it, or choose another image with --image"}
 	}
 	return judgement{reason: "pulling the image or preparing the volume on node " + pod.Spec.NodeName}
 }
@@ -142,18 +144,9 @@ func crashing(c corev1.ContainerStatus) judgement {
 	}
 	if end != nil {
 		j.reason = fmt.Sprintf("the server ended with exit code %d (%s)", end.ExitCode, end.Reason)
-		if lines := strings.Split(strings.TrimSpace(end.Message), "\n"); lines[0] != "" {
-			j.reason += ": " + podstatus.OneLine(strings.Join(lines[max(0, len(lines)-3):], " / "))
+		if words := podstatus.LastWords(end); words != "" {
+			j.reason += ": " + words
 		}
-	}
-	return j
-}
-
-func pulling(image string, waiting *corev1.ContainerStateWaiting) judgement {
-	j := judgement{reason: fmt.Sprintf("the image %s can't be pulled: %s", image, podstatus.OneLine(waiting.Message)), patience: pullPatience,
-		hint: "check that the cluster's nodes reach the registry, or choose another image with --image"}
-	if podstatus.PullRefused(waiting.Message) || strings.Contains(strings.ToLower(waiting.Message), "invalid") {
-		j.patience = notFoundPatience
 	}
 	return j
 }
