@@ -44,26 +44,19 @@ func Sibling(repository, name string) string {
 func Tag(pipeline string) string {
 	tag := strings.Map(tagRune, pipeline)
 	if tag == pipeline && strings.Trim(tag[:min(1, len(tag))], "-.") != "" && len(tag) <= maxTag &&
-		!isReserved(tag) {
+		!driver.Reserved(tag) {
 		return tag
 	}
 	sum := sha256.Sum256([]byte(pipeline))
 	suffix := "-" + hex.EncodeToString(sum[:6])
 	tag = strings.Trim(squeeze(tag), "-.")
-	if isReserved(tag) || tag == "" {
+	if driver.Reserved(tag) || tag == "" {
 		tag = "p-" + tag
 	}
 	if len(tag) > maxTag-len(suffix) {
 		tag = tag[:maxTag-len(suffix)]
 	}
 	return strings.TrimRight(tag, "-.") + suffix
-}
-
-// isReserved says that a tag begins like those of environments, coordinators, bills of materials and notes, which pipelines must
-// not overwrite.
-func isReserved(tag string) bool {
-	return slices.ContainsFunc([]string{"env-", "recipe-", "coordinator-", "sha256-", "repository-"},
-		func(own string) bool { return strings.HasPrefix(tag, own) })
 }
 
 func tagRune(r rune) rune {

@@ -18,6 +18,8 @@ type Plan struct {
 	// Revision is the commit that the code is from, with "-dirty" if it was changed since; empty if it isn't known. It is for
 	// the record.
 	Revision string `json:"revision,omitempty"`
+	// Coordinator is the reference, by digest, of the image that drives the run, once it is built.
+	Coordinator string `json:"coordinator,omitempty"`
 	// Images are the distinct images the steps need; none on a target that runs processes.
 	Images []Image `json:"images,omitempty"`
 	// Settings are the orchestrator's settings for the run as a whole.

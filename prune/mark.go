@@ -134,11 +134,16 @@ func (p *pruner) markAttempts(ctx context.Context, id string) error {
 
 // markSchedules marks what runs will need that schedules are going to start.
 func (p *pruner) markSchedules(ctx context.Context) error {
-	return p.artifacts.Walk(ctx, step.SchedulesPrefix, func(o artifact.Object) error {
+	return eachSchedule(ctx, p.artifacts, func(f step.Frozen) error { return p.marks.plan(f.Plan) })
+}
+
+// eachSchedule passes on what the schedules have noted.
+func eachSchedule(ctx context.Context, artifacts *artifact.Store, visit func(step.Frozen) error) error {
+	return artifacts.Walk(ctx, step.SchedulesPrefix, func(o artifact.Object) error {
 		if o.Partial {
 			return nil
 		}
-		data, err := p.artifacts.Get(ctx, o.Key)
+		data, err := artifacts.Get(ctx, o.Key)
 		if errors.Is(err, artifact.ErrNotFound) {
 			return nil
 		}
@@ -149,7 +154,7 @@ func (p *pruner) markSchedules(ctx context.Context) error {
 		if err := json.Unmarshal(data, &f); err != nil {
 			return fmt.Errorf("reading the schedule in %q: %w", o.Key, err)
 		}
-		return p.marks.plan(f.Plan)
+		return visit(f)
 	})
 }
 

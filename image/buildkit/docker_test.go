@@ -154,6 +154,39 @@ func TestDocker(t *testing.T) {
 		!strings.Contains(err.Error(), "start Docker") {
 		t.Errorf("an edit of what the Dockerfile copies, without Docker: %v", err)
 	}
+	pruned(t, bed.builder(t, nowhere, index), r)
+}
+
+// pruned takes the image of a request away, and then what it was built on.
+func pruned(t *testing.T, b *buildkit.Builder, r driver.Request) {
+	t.Helper()
+	unused := func(before time.Time) []string {
+		t.Helper()
+		tags, err := b.Unused(t.Context(), r.Repository, before)
+		check(t, err)
+		return tags
+	}
+	if tags := unused(time.Now()); len(tags) > 0 {
+		t.Errorf("%v count as unused while an image is built on them", tags)
+	}
+	check(t, b.Remove(t.Context(), r.Repository, []string{r.Tag}))
+	if tags := unused(time.Now().Add(-time.Hour)); len(tags) != 1 || !strings.HasPrefix(tags[0], driver.EnvironmentTag) {
+		t.Errorf("unused are %v, want an environment: what the engine has just made may be about to be used", tags)
+	}
+	tags := unused(time.Now())
+	if len(tags) != 2 || !strings.HasPrefix(tags[0], driver.EnvironmentTag) || !strings.HasPrefix(tags[1], driver.RecipeTag) {
+		t.Fatalf("unused are %v, want an environment and what the engine made", tags)
+	}
+	check(t, b.Remove(t.Context(), r.Repository, tags))
+	repository, err := name.NewRepository(r.Repository)
+	check(t, err)
+	left, err := remote.List(repository, remote.WithContext(t.Context()))
+	check(t, err)
+	for _, tag := range left {
+		if slices.Contains(tags, tag) {
+			t.Errorf("the registry still has %s", tag)
+		}
+	}
 }
 
 func TestDockerFailure(t *testing.T) {

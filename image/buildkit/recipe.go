@@ -175,7 +175,7 @@ func (r *recipe) tag() string {
 		return "" // strings and maps of strings always marshal
 	}
 	sum := sha256.Sum256(data)
-	return "recipe-" + hex.EncodeToString(sum[:20])
+	return driver.RecipeTag + hex.EncodeToString(sum[:20])
 }
 
 // attributes are the Dockerfile frontend's.

@@ -1,6 +1,9 @@
 package driver
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Library is a builder that can read what was built, and remove it.
 type Library interface {
@@ -22,8 +25,11 @@ type Catalogue interface {
 
 // Pruner removes what isn't needed.
 type Pruner interface {
-	// Unused lists the tags of a repository's environments that no image there is built on.
-	Unused(ctx context.Context, repository string) ([]string, error)
+	// Unused lists the tags of what no image of a repository is built on: environments, and what a container engine made
+	// before a time.
+	Unused(ctx context.Context, repository string, before time.Time) ([]string, error)
+	// Programs lists the images that Binary made of programs under a tag.
+	Programs(ctx context.Context, repository, tag string) ([]Tagged, error)
 	// Remove removes tags and what they stand for.
 	Remove(ctx context.Context, repository string, tags []string) error
 	// Clear empties the cache on this machine and says how many bytes that were.

@@ -17,7 +17,6 @@ import (
 // Images that have a repository of their own leave a note in the stack's, so that they are found again, from any machine: a
 // manifest without layers that names the repository.
 const (
-	noteTag        = "repository-"
 	noteType       = "application/vnd.proa.repository.v1"
 	noteAnnotation = "dev.proa.repository"
 )
@@ -37,7 +36,7 @@ func (j *job) leaveNote(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tag := noteTag + sum(j.r.Repository)
+	tag := driver.NoteTag + sum(j.r.Repository)
 	if _, found, err := home.head(ctx, tag); err != nil || found {
 		return err
 	}
@@ -66,14 +65,13 @@ type noteManifest struct {
 
 // Repositories implements driver.Library.
 func (b *Builder) Repositories(ctx context.Context, home string) ([]string, error) {
-	r, err := b.open(ctx, home)
+	r, tags, err := b.tags(ctx, home)
 	if err != nil {
 		return nil, err
 	}
-	tags, err := r.allTags(ctx)
 	out := []string{home}
 	for _, tag := range tags {
-		if !strings.HasPrefix(tag, noteTag) {
+		if !strings.HasPrefix(tag, driver.NoteTag) {
 			continue
 		}
 		d, found, merr := r.manifest(ctx, tag)
@@ -89,7 +87,7 @@ func (b *Builder) Repositories(ctx context.Context, home string) ([]string, erro
 	for _, one := range out[1:] {
 		if repo, err := b.repository(one); err != nil || repo.RegistryStr() != r.repo.RegistryStr() {
 			return nil, fmt.Errorf("%w: a note in %s names the repository %q, which isn't on that registry: remove its tag %s there",
-				driver.ErrInvalid, home, one, noteTag+sum(one))
+				driver.ErrInvalid, home, one, driver.NoteTag+sum(one))
 		}
 	}
 	return out, nil

@@ -12,7 +12,7 @@ import (
 	"github.com/proa-ml/proa/image/driver"
 )
 
-// Binary pushes an image that holds one static program, as /proa, and nothing else. Its tag is tag and a hash of the
+// Binary pushes an image that holds one static program, as /proa, and nothing else. Its tag is tag, a hyphen and a hash of the
 // program, so that asking for it again costs one request.
 func (b *Builder) Binary(
 	ctx context.Context, repository, tag, platform, program string, p driver.Progress,

@@ -127,7 +127,7 @@ func (j *job) withCode(env picture) (picture, error) {
 		annotations = map[string]string{}
 	}
 	annotations["org.opencontainers.image.base.name"] = j.r.Base
-	annotations["org.opencontainers.image.base.digest"] = j.base.digest
+	annotations[baseLabel] = j.base.digest
 	maps.Copy(labels, annotations)
 	maps.Copy(labels, j.r.Labels)
 	labels[environmentLabel] = j.key
@@ -141,8 +141,11 @@ func (j *job) withCode(env picture) (picture, error) {
 	return made, err
 }
 
-// environmentLabel names the key of the environment that an image was built on.
-const environmentLabel = "dev.proa.environment"
+// Labels that say what an image was built on: the key of its environment, and the digest of the base.
+const (
+	environmentLabel = "dev.proa.environment"
+	baseLabel        = "org.opencontainers.image.base.digest"
+)
 
 // ours are the variables that every environment has.
 func ours(have []string) map[string]string {

@@ -12,6 +12,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/proa-ml/proa/image/driver"
 )
 
 // environment finds the environment in the registry, or brings it there.
@@ -42,7 +44,7 @@ func (j *job) environment(ctx context.Context) (env picture, reused bool, err er
 	return env, false, err
 }
 
-func (j *job) envTag() string { return "env-" + j.key }
+func (j *job) envTag() string { return driver.EnvironmentTag + j.key }
 
 // fetch reads an environment that somebody has built before.
 func (j *job) fetch(ctx context.Context) (picture, bool, error) {

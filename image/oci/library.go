@@ -4,11 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -82,24 +79,28 @@ func following(current, link string) string {
 	return next.String()
 }
 
-const environmentTag = "env-"
-
-// isImage says that a tag is that of a pipeline's image.
-func isImage(tag string) bool {
-	return !slices.ContainsFunc([]string{environmentTag, "coordinator-", "sha256-", noteTag}, func(own string) bool { return strings.HasPrefix(tag, own) })
-}
-
 // Tags implements driver.Library.
 func (b *Builder) Tags(ctx context.Context, repository string) ([]driver.Tagged, error) {
+	return b.tagged(ctx, repository, func(tag string) bool { return !driver.Reserved(tag) })
+}
+
+// tags connects to a repository and lists all that it has.
+func (b *Builder) tags(ctx context.Context, repository string) (*registry, []string, error) {
 	r, err := b.open(ctx, repository)
+	if err != nil {
+		return nil, nil, err
+	}
+	tags, err := r.allTags(ctx)
+	return r, tags, explain(err, r.repo, "list")
+}
+
+// tagged lists the tags of a repository that are wanted, and what they stand for.
+func (b *Builder) tagged(ctx context.Context, repository string, wanted func(tag string) bool) ([]driver.Tagged, error) {
+	r, tags, err := b.tags(ctx, repository)
 	if err != nil {
 		return nil, err
 	}
-	tags, err := r.allTags(ctx)
-	if err != nil {
-		return nil, explain(err, r.repo, "list")
-	}
-	tags = slices.DeleteFunc(tags, func(tag string) bool { return !isImage(tag) })
+	tags = slices.DeleteFunc(tags, func(tag string) bool { return !wanted(tag) })
 	out := make([]driver.Tagged, len(tags))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
@@ -212,79 +213,4 @@ func (b *Builder) BOM(ctx context.Context, ref string) ([]byte, error) {
 		return data, explain(err, r.repo, "read")
 	}
 	return nil, fmt.Errorf("%w: a bill of materials of image %s; `proa image build --rebuild` makes one", driver.ErrNotFound, ref)
-}
-
-// Unused implements driver.Library.
-func (b *Builder) Unused(ctx context.Context, repository string) ([]string, error) {
-	r, err := b.open(ctx, repository)
-	if err != nil {
-		return nil, err
-	}
-	tags, err := r.allTags(ctx)
-	if err != nil {
-		return nil, explain(err, r.repo, "list")
-	}
-	used := map[string]bool{}
-	for _, tag := range tags {
-		if !isImage(tag) {
-			continue
-		}
-		_, _, _, c, err := b.find(ctx, r.repo.Name()+":"+tag)
-		if err != nil {
-			return nil, fmt.Errorf("finding out which environments are in use: %w", err)
-		}
-		used[environmentTag+c.Config.Labels[environmentLabel]] = true
-	}
-	return slices.DeleteFunc(tags, func(tag string) bool { return !strings.HasPrefix(tag, environmentTag) || used[tag] }), nil
-}
-
-// Remove implements driver.Library.
-func (b *Builder) Remove(ctx context.Context, repository string, tags []string) error {
-	r, err := b.open(ctx, repository)
-	if err != nil {
-		return err
-	}
-	for _, tag := range tags {
-		digest, found, err := r.head(ctx, tag)
-		if err == nil && found {
-			// Some registries want the tag gone first; others know only how to remove a digest, with its tags.
-			_ = r.remove(ctx, tag)
-			err = r.remove(ctx, digest)
-		}
-		if err != nil {
-			return explain(err, r.repo, "remove "+tag+" from")
-		}
-	}
-	return nil
-}
-
-func (r *registry) remove(ctx context.Context, ref string) error {
-	return r.retry.do(ctx, func() error {
-		resp, err := r.send(ctx, request{method: http.MethodDelete, url: r.url("manifests", ref),
-			ok: []int{http.StatusAccepted, http.StatusOK, http.StatusNoContent, http.StatusNotFound}})
-		if err == nil {
-			discard(resp)
-		}
-		return err
-	})
-}
-
-// Clear implements driver.Library.
-func (b *Builder) Clear() (int64, error) {
-	var total int64
-	err := filepath.WalkDir(b.options.CacheDir, func(_ string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			if info, err := d.Info(); err == nil {
-				total += info.Size()
-			}
-		}
-		return nil
-	})
-	if err == nil {
-		err = os.RemoveAll(b.options.CacheDir)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("emptying the image cache: %w", err)
-	}
-	return total, nil
 }

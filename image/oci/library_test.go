@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -109,13 +110,13 @@ func TestLibrary(t *testing.T) {
 	r.Requirements = []string{"alpha"}
 	_, err = b.Build(t.Context(), r, nil)
 	check(t, err)
-	unused, err := b.Unused(t.Context(), r.Repository)
+	unused, err := b.Unused(t.Context(), r.Repository, time.Now())
 	check(t, err)
 	if diff := cmp.Diff([]string{"env-" + first.Key}, unused); diff != "" {
 		t.Errorf("unused (-want +got):\n%s", diff)
 	}
 	check(t, b.Remove(t.Context(), r.Repository, append(unused, "never-there")))
-	if unused, err = b.Unused(t.Context(), r.Repository); err != nil || len(unused) > 0 {
+	if unused, err = b.Unused(t.Context(), r.Repository, time.Now()); err != nil || len(unused) > 0 {
 		t.Errorf("after removing: %v, %v", unused, err)
 	}
 	freed, err := b.Clear()

@@ -1,8 +1,6 @@
 package images
 
 import (
-	"cmp"
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -118,83 +116,4 @@ func (n noun) sbomCommand() *cobra.Command {
 			return err
 		},
 	}
-}
-
-func (n noun) pruneCommand() *cobra.Command {
-	var yes, dry, cache bool
-	cmd := &cobra.Command{
-		Example: "  proa image prune --dry-run\n  proa image prune --cache --yes",
-		Use:     "prune", Short: "Remove environments that no image in the registry is built on any more", Args: kit.Args(0, 0),
-		Long: "Remove environments that no image in the registry is built on any more, and with --cache also what this machine keeps\n" +
-			"to build faster. Images under a tag stay, and so does what they need. The registry frees the space when it collects garbage.\n" +
-			"Repositories that target_repository names are looked through, too. Archives of `code: store` are in the artifact store:\n" +
-			"`proa artifact prune` removes them.",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := n.shelf(cmd.Context())
-			if err != nil {
-				return err
-			}
-			unused, count, err := s.unused(cmd.Context())
-			if err != nil {
-				return told(err)
-			}
-			for _, u := range unused {
-				for _, tag := range u.tags {
-					n.Statusf("%s %s:%s", cmp.Or(map[bool]string{true: "would remove"}[dry], "unused:"), u.repository, tag)
-				}
-			}
-			if dry {
-				return nil
-			}
-			if count > 0 && !yes {
-				if err := n.Agree(cmd.Context(), fmt.Sprintf("Remove %d environments?", count), "--yes"); err != nil {
-					return err
-				}
-			}
-			for _, u := range unused {
-				if err := s.Remove(cmd.Context(), u.repository, u.tags); err != nil {
-					return told(err)
-				}
-				n.Statusf("Removed %d environments from %s.", len(u.tags), u.repository)
-			}
-			return n.clear(s, cache)
-		},
-	}
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "don't ask")
-	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would be removed")
-	cmd.Flags().BoolVar(&cache, "cache", false, "also empty the cache on this machine")
-	return cmd
-}
-
-// leftover are the tags of a repository's environments that nothing is built on.
-type leftover struct {
-	repository string
-	tags       []string
-}
-
-// unused looks through all repositories of the stack; count is how many tags that are.
-func (s shelf) unused(ctx context.Context) (out []leftover, count int, err error) {
-	repositories, err := s.Repositories(ctx, s.repository)
-	if err != nil {
-		return nil, 0, err
-	}
-	for _, repository := range repositories {
-		tags, err := s.Unused(ctx, repository)
-		if err != nil {
-			return nil, 0, err
-		}
-		out, count = append(out, leftover{repository, tags}), count+len(tags)
-	}
-	return out, count, nil
-}
-
-func (n noun) clear(s shelf, cache bool) error {
-	if !cache {
-		return nil
-	}
-	freed, err := s.Clear()
-	if err == nil {
-		n.Statusf("Freed %s of this machine's cache.", size(freed))
-	}
-	return err
 }

@@ -13,9 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// coordinatorTag is the tag of the image that holds this program.
-const coordinatorTag = "coordinator"
-
 // build builds the images of the steps and of the coordinator at once, and returns the coordinator's.
 func (l *launch) build(ctx context.Context) (coordinator string, err error) {
 	builder, repository, err := l.Opener.Images(ctx, l.stack)
@@ -89,7 +86,7 @@ func (l *launch) buildCoordinator(ctx context.Context, builder imagedriver.Build
 			"the coordinator's image is this program, which is built for %s, and the stack's images are for %s", own, settings["platform"])
 	}
 	stage := l.view.Stage("coordinator image")
-	built, err := builder.Binary(ctx, repository, coordinatorTag, settings["platform"], l.Executable, stage)
+	built, err := builder.Binary(ctx, repository, imagedriver.Coordinator, settings["platform"], l.Executable, stage)
 	if err != nil {
 		stage.Done("")
 		return "", l.buildFailed("building the coordinator's image", err)

@@ -26,6 +26,7 @@ func (l *launch) runRemote(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.plan.Coordinator = coordinator
 	if err := l.create(before); err != nil {
 		return err
 	}

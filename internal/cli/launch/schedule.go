@@ -68,6 +68,7 @@ func (l *launch) makeSchedule(ctx context.Context, s spec.Schedule) error {
 	if err != nil {
 		return err
 	}
+	l.plan.Coordinator = coordinator
 	l.plan.Revision = l.provenance(ctx)[revisionAnnotation]
 	frozen, err := encode(l.plan)
 	if err != nil {
