@@ -11,6 +11,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -131,13 +132,21 @@ func TestBrokenUploadGoesOn(t *testing.T) {
 	}
 }
 
-func TestInterruptedPushLeavesNothingBehind(t *testing.T) {
+// TestInterruptedPush interrupts a push: it makes no image, and the next process goes on with it.
+func TestInterruptedPush(t *testing.T) {
+	t.Parallel()
 	f, r := realRegistry(t)
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
-	f.cuts, f.onCut = []int64{3 << 20}, interrupt
-	o := oci.Options{CacheDir: t.TempDir()}
-	_, err := quick(t, o).Build(ctx, r, nil)
+	f.cuts, f.onCut = []int64{6 << 20}, interrupt
+	o := oci.Options{CacheDir: t.TempDir(), Backoff: 100 * time.Millisecond} // see TestBrokenUploadGoesOn
+	builder := func() *oci.Builder {
+		t.Helper()
+		b, err := oci.New(oci.Config{}, &o)
+		check(t, err)
+		return b
+	}
+	_, err := builder().Build(ctx, r, nil)
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("Build = %v, want it interrupted", err)
 	}
@@ -146,11 +155,19 @@ func TestInterruptedPushLeavesNothingBehind(t *testing.T) {
 	if _, err := remote.Head(ref); err == nil {
 		t.Error("the interrupted push made an image")
 	}
-	_, err = quick(t, o).Build(t.Context(), r, nil)
+	_, err = builder().Build(t.Context(), r, nil)
 	check(t, err)
 	layers, err := pull(t, r.Repository+":digits").Layers()
 	check(t, err)
 	check(t, validate.Layer(layers[len(layers)-1]))
+	size, err := layers[len(layers)-1].Size()
+	check(t, err)
+	if f.passed > size+size/4 || f.asked == 0 { // anew it would be 6 MB more
+		t.Errorf("%d bytes were sent for a layer of %d, and the registry was asked %d times how much it has", f.passed, size, f.asked)
+	}
+	if kept, err := os.ReadDir(filepath.Join(o.CacheDir, "uploads")); err != nil || len(kept) > 0 {
+		t.Errorf("of uploads that have ended, %v is remembered (%v)", kept, err)
+	}
 }
 
 // TestUploadsBeginAnew has registries that don't go on with an upload, or take blobs in one request only.

@@ -27,6 +27,7 @@ type registry struct {
 	scheme string
 	client *http.Client
 	retry  retry
+	cache  *store
 	// oneGo says that it takes blobs in one request only.
 	oneGo atomic.Bool
 	// make makes the repository; see Ambient.
@@ -70,7 +71,7 @@ func (b *Builder) connect(ctx context.Context, repo name.Repository, push bool, 
 	if err != nil {
 		return nil, err
 	}
-	r = &registry{repo: repo, retry: retry{first: b.options.Backoff, log: b.log}, make: b.options.Ambient.Create}
+	r = &registry{repo: repo, cache: b.cache, retry: retry{first: b.options.Backoff, log: b.log}, make: b.options.Ambient.Create}
 	if err := b.login(ctx, r, ways, scopes, push); err != nil {
 		return nil, explain(err, repo, "reach")
 	}

@@ -87,6 +87,11 @@ func (s *store) load(kind, key string, v any) bool {
 	return true
 }
 
+// take reads a record and removes it: of several that want it, one gets it.
+func (s *store) take(kind, key string, v any) bool {
+	return s.load(kind, key, v) && os.Remove(filepath.Join(s.dir, kind, key+".json")) == nil
+}
+
 // save writes a record. Callers may ignore the error: a cache that can't be written costs time, not results.
 func (s *store) save(kind, key string, v any) error {
 	dir := filepath.Join(s.dir, kind)
@@ -116,7 +121,7 @@ func (s *store) save(kind, key string, v any) error {
 
 // age removes what was not used for a long time, and remains of processes that were killed.
 func (s *store) age() {
-	for _, kind := range []string{"blobs", "environments", "bases", "entries", "groups", "pushed", "attached", "sums"} {
+	for _, kind := range []string{"blobs", "environments", "bases", "entries", "groups", "pushed", "attached", "sums", "uploads"} {
 		s.removeOlder(filepath.Join(s.dir, kind), keep)
 	}
 	s.removeOlder(filepath.Join(s.dir, "tmp"), 24*time.Hour)

@@ -24,8 +24,8 @@ type blob struct {
 	fresh bool
 }
 
-// upload brings a blob to the repository, unless it is there. An upload that breaks goes on where it broke off, if the
-// registry lets it, and begins anew if not. The registry checks the digest at the end, so half a blob never counts.
+// upload brings a blob to the repository, unless it is there. An upload that breaks goes on where it broke off, also in a
+// later process, if the registry lets it, and begins anew if not. The registry checks the digest at the end, so half a blob never counts.
 func (r *registry) upload(ctx context.Context, b blob, moved func(int64)) error {
 	if !b.fresh {
 		there, err := r.has(ctx, b.digest)
@@ -33,9 +33,35 @@ func (r *registry) upload(ctx context.Context, b blob, moved func(int64)) error 
 			return err
 		}
 	}
-	s := &sending{r: r, b: b, moved: moved}
-	return r.retry.persist(ctx, func() error { return s.try(ctx) }, s.advanced)
+	s := &sending{r: r, b: b, moved: moved, location: r.brokenOff(b)}
+	err := r.retry.persist(ctx, func() error { return s.try(ctx) }, s.advanced)
+	if err != nil && s.location != "" {
+		r.breakOff(b, s.location)
+	}
+	return err
 }
+
+// place is where a registry keeps what it has of a blob. Whoever has it may go on with the upload, so only one process does.
+type place struct {
+	Location string `json:"location"`
+}
+
+// brokenOff returns where the registry takes the rest of a blob whose upload was given up; empty if there is no such place.
+func (r *registry) brokenOff(b blob) string {
+	var p place
+	if b.size < resumable || !r.cache.take("uploads", r.uploadKey(b), &p) {
+		return ""
+	}
+	return p.Location
+}
+
+func (r *registry) breakOff(b blob, location string) {
+	if err := r.cache.save("uploads", r.uploadKey(b), place{location}); err != nil {
+		r.retry.log.Debug("image cache can't be written", "error", err)
+	}
+}
+
+func (r *registry) uploadKey(b blob) string { return sum(r.repo.Name() + "@" + b.digest) }
 
 func (r *registry) has(ctx context.Context, digest string) (there bool, err error) {
 	err = r.retry.do(ctx, func() error {
