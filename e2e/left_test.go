@@ -112,20 +112,38 @@ func hasEnded(kind string, object unstructured.Unstructured) bool {
 
 // objects checks that the script's artifact store holds something under a prefix; or, negated, that it doesn't.
 func objects(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: [!] objects prefix")
+	store := "s3"
+	switch len(args) {
+	case 1:
+	case 2:
+		store, args = args[0], args[1:]
+	default:
+		ts.Fatalf("usage: [!] objects [google|azure] prefix")
 	}
-	if keys := stored(ts, args[0]); neg == (len(keys) > 0) {
+	if keys := stored(ts, store, args[0]); neg == (len(keys) > 0) {
 		ts.Fatalf("under %s there are %q", args[0], keys)
 	}
 }
 
-// stored lists objects of the script's artifact store.
-func stored(ts *testscript.TestScript, prefix string) []string {
+// stored lists objects of one of the script's artifact stores.
+func stored(ts *testscript.TestScript, which, prefix string) []string {
 	v := func(name string) string { return ts.Getenv("PROA_TEST_" + name) }
-	store, err := artifact.Open(context.Background(), step.Store{URL: "s3://" + v("S3_BUCKET") + "/" + ts.Getenv("ID"), Options: map[string]string{
-		"endpoint": v("S3_ENDPOINT"), "region": v("S3_REGION"), "path_style": "true", "key": v("S3_KEY"), "secret": v("S3_SECRET"),
-	}}, nil)
+	where := map[string]step.Store{
+		"s3": {URL: "s3://" + v("S3_BUCKET"), Options: map[string]string{
+			"endpoint": v("S3_ENDPOINT"), "region": v("S3_REGION"), "path_style": "true", "key": v("S3_KEY"), "secret": v("S3_SECRET"),
+		}},
+		"google": {URL: "gs://" + v("GCS_BUCKET"), Options: map[string]string{"endpoint": v("GCS_ENDPOINT")}},
+		"azure": {URL: "az://" + v("AZURE_CONTAINER"), Options: map[string]string{
+			"endpoint": v("AZURE_ENDPOINT"), "account_name": v("AZURE_ACCOUNT"), "account_key": v("AZURE_KEY"),
+		}},
+	}[which]
+	where.URL += "/" + ts.Getenv("ID")
+	if which == "google" {
+		key, err := os.ReadFile(v("GCS_KEY_FILE"))
+		ts.Check(err)
+		where.Options["service_account_key"] = string(key)
+	}
+	store, err := artifact.Open(context.Background(), where, nil)
 	ts.Check(err)
 	defer store.Close() // it was only read
 	keys, err := store.List(context.Background(), prefix)
@@ -139,7 +157,7 @@ func empty(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: empty")
 	}
 	v := func(name string) string { return ts.Getenv("PROA_TEST_" + name) }
-	keys := stored(ts, "")
+	keys := stored(ts, "s3", "")
 	if !slices.Equal(keys, []string{"identity.json", "metadata-store.json"}) {
 		ts.Fatalf("the artifact store holds %q", keys)
 	}

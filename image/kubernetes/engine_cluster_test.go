@@ -183,6 +183,9 @@ func TestClusterKeepAlive(t *testing.T) {
 	if len(jobs.Items) != 1 || w.running() != 1 || deadline(&jobs.Items[0]) < time.Minute {
 		t.Fatalf("jobs %v", jobs.Items)
 	}
+	pods, err := w.cluster.client.CoreV1().Pods(w.cfg.Namespace).List(w.ctx, metav1.ListOptions{FieldSelector: "status.phase=Running"})
+	w.check(err)
+	w.overTLS(pods.Items[0].Name)
 	// One that has ended is replaced.
 	w.check(w.cluster.client.CoreV1().Pods(w.cfg.Namespace).DeleteCollection(w.ctx, metav1.DeleteOptions{GracePeriodSeconds: ptr(int64(0))}, metav1.ListOptions{}))
 	w.eventually("the end of the job", func() (bool, error) {
