@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
+
+	"github.com/proa-ml/proa/internal/pause"
 )
 
 // hands is how many effects are under way at a time, readers how many artifacts the looking up of cached results looks after.
@@ -70,20 +71,8 @@ func retrying[T any](ctx context.Context, e *engine, f func() (T, error)) (T, er
 		}
 		waitedFor = what
 		e.unavailable(what, err)
-		if err := sleep(ctx, backoff(tries)); err != nil {
+		if err := pause.For(ctx, backoff(tries)); err != nil {
 			return value, err
 		}
-	}
-}
-
-// sleep waits, or returns the context's error.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/proa-ml/proa/internal/pause"
 	"github.com/proa-ml/proa/metadata/driver"
 )
 
@@ -220,7 +221,7 @@ func (e *engine) watch(ctx context.Context, delay time.Duration) {
 		}
 	}
 	e.tasks.Go(func() {
-		if sleep(ctx, delay) != nil {
+		if pause.For(ctx, delay) != nil {
 			return
 		}
 		err := e.parts.Orchestrator.Watch(ctx, e.core.state.id, known, sink{e.inbox, e.logs})

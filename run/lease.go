@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/proa-ml/proa/internal/pause"
 	"github.com/proa-ml/proa/metadata/driver"
 )
 
@@ -32,7 +33,7 @@ func (e *engine) acquire(ctx context.Context, run string) (driver.Lease, error) 
 			told = true
 			e.observer.Notice(fmt.Sprintf("run %s is driven by %s; waiting until it ends or stops renewing its lease", run, lease.Holder))
 		}
-		if err := sleep(ctx, min(max(lease.Expires.Sub(e.Now()), e.Renew/10), e.Renew)); err != nil {
+		if err := pause.For(ctx, min(max(lease.Expires.Sub(e.Now()), e.Renew/10), e.Renew)); err != nil {
 			return lease, err
 		}
 	}
@@ -41,7 +42,7 @@ func (e *engine) acquire(ctx context.Context, run string) (driver.Lease, error) 
 // keepLease renews the lease until ctx ends, and reports a cancel that was requested, or that the lease is lost. A store
 // that is unavailable is no reason to end: as long as nobody else takes the run, it stays ours.
 func (e *engine) keepLease(ctx context.Context, lease driver.Lease) {
-	for sleep(ctx, e.Renew) == nil {
+	for pause.For(ctx, e.Renew) == nil {
 		renewed, err := e.parts.Metadata.Acquire(ctx, lease.Run, e.Holder, e.Now(), e.LeaseTTL, false)
 		switch {
 		case unavailable(err) != "" || ctx.Err() != nil:

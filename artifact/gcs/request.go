@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"gocloud.dev/blob/driver"
+
+	"github.com/proa-ml/proa/internal/pause"
 )
 
 // Times that make an outage show soon; the callers try again.
@@ -37,7 +39,7 @@ func (b *bucket) send(ctx context.Context, r request) (*http.Response, error) {
 		if err == nil || attempt == attempts || !worthAnother(err) {
 			return response, err
 		}
-		if err := pause(ctx, attempt); err != nil {
+		if err := pause.For(ctx, between(attempt)); err != nil {
 			return nil, err
 		}
 	}
@@ -89,17 +91,8 @@ func worthAnother(err error) bool {
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }
 
-// pause waits between two attempts.
-func pause(ctx context.Context, attempt int) error {
-	timer := time.NewTimer(min(firstPause<<(attempt-1), maxPause))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
+// between is how long to wait after an attempt.
+func between(attempt int) time.Duration { return min(firstPause<<(attempt-1), maxPause) }
 
 // getJSON reads an answer in JSON.
 func (b *bucket) getJSON(ctx context.Context, url string, answer any) error {

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"gocloud.dev/blob/driver"
+
+	"github.com/proa-ml/proa/internal/pause"
 )
 
 const (
@@ -168,7 +170,7 @@ func (w *writer) sendPart(last bool) error {
 	for attempt := 1; ; attempt++ {
 		done, err := w.put(contentRange(w.sent, end, last), w.buffer[w.sent-begin:])
 		if err != nil && worthAnother(err) && attempt < attempts {
-			if err = pause(w.ctx, attempt); err == nil {
+			if err = pause.For(w.ctx, between(attempt)); err == nil {
 				done, err = w.put("bytes */*", nil)
 			}
 		}

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/proa-ml/proa/image/driver"
+	"github.com/proa-ml/proa/internal/tail"
 )
 
 // solve lets BuildKit build the recipe.
@@ -66,7 +67,7 @@ func (b *Builder) solve(ctx context.Context, conn Connection, rec *recipe, ref s
 // follow runs a build, telling of its course, and explains its failure with what the command printed last.
 func (b *Builder) follow(ctx context.Context, conn Connection, ref string, options client.SolveOpt, p driver.Progress) error {
 	p.Phase("building the Dockerfile")
-	course := course{engine: b.engine, p: p, log: b.log.Debug, told: map[string]bool{}, tails: map[string]*tail{}}
+	course := course{engine: b.engine, p: p, log: b.log.Debug, told: map[string]bool{}, tails: map[string]*tail.Buffer{}}
 	news := make(chan *client.SolveStatus)
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -107,7 +108,7 @@ type course struct {
 	p      driver.Progress
 	log    func(msg string, args ...any)
 	told   map[string]bool
-	tails  map[string]*tail
+	tails  map[string]*tail.Buffer
 	failed string
 	name   string
 }
@@ -128,9 +129,9 @@ func (c *course) take(s *client.SolveStatus) {
 	for _, l := range s.Logs {
 		id := l.Vertex.String()
 		if c.tails[id] == nil {
-			c.tails[id] = &tail{}
+			c.tails[id] = &tail.Buffer{}
 		}
-		c.tails[id].add(l.Data)
+		_, _ = c.tails[id].Write(l.Data)
 		c.log("build output", "text", string(l.Data))
 	}
 }
@@ -143,8 +144,8 @@ func (c *course) explain(err error) error {
 	if strings.Contains(err.Error(), plainHTTP) {
 		return invalid(nil, "the Dockerfile can't be built: %s failed: %s: %s", firstLine(c.name), err, notHTTPS(c.engine))
 	}
-	if t := c.tails[c.failed]; t != nil && t.text() != "" {
-		return invalid(nil, "the Dockerfile can't be built: %s failed: %s\n%s", firstLine(c.name), err, t.text())
+	if t := c.tails[c.failed]; t != nil && t.String() != "" {
+		return invalid(nil, "the Dockerfile can't be built: %s failed: %s\n%s", firstLine(c.name), err, t)
 	}
 	return invalid(err, "the Dockerfile can't be built: %s failed", firstLine(c.name))
 }
@@ -155,27 +156,4 @@ func firstLine(text string) string {
 		first += " …"
 	}
 	return first
-}
-
-// tail keeps the end of a text.
-type tail struct{ kept []byte }
-
-const (
-	tailBytes = 4 << 10
-	tailLines = 20
-)
-
-func (t *tail) add(data []byte) {
-	t.kept = append(t.kept, data...)
-	if extra := len(t.kept) - tailBytes; extra > 0 {
-		t.kept = append([]byte(nil), t.kept[extra:]...)
-	}
-}
-
-func (t *tail) text() string {
-	lines := strings.Split(strings.TrimSpace(string(t.kept)), "\n")
-	if extra := len(lines) - tailLines; extra > 0 {
-		lines = lines[extra:]
-	}
-	return strings.Join(lines, "\n")
 }

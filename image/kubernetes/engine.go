@@ -19,6 +19,7 @@ import (
 
 	"github.com/proa-ml/proa/image/buildkit"
 	"github.com/proa-ml/proa/image/driver"
+	"github.com/proa-ml/proa/internal/pause"
 	"github.com/proa-ml/proa/internal/tunnel"
 	"github.com/proa-ml/proa/stack"
 )
@@ -93,7 +94,7 @@ func (c *Cluster) make(ctx context.Context, route buildkit.Route) (*builder, err
 		if found, err := b.adopt(ctx); err != nil || found {
 			return b, err
 		}
-		if err := pause(ctx); err != nil {
+		if err := pause.For(ctx, interval); err != nil {
 			return nil, err
 		}
 	}
@@ -108,17 +109,6 @@ func (c *Cluster) name(route buildkit.Route) (string, error) {
 		return "", fmt.Errorf("naming the image builder: %w", err)
 	}
 	return namePrefix + hex.EncodeToString(random), nil
-}
-
-func pause(ctx context.Context) error {
-	timer := time.NewTimer(interval)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // await waits until BuildKit answers, and gives up what doesn't pass.
@@ -152,7 +142,7 @@ func (b *builder) await(ctx context.Context, p driver.Progress) (*client.Client,
 		if now.Sub(began) >= upLimit {
 			return nil, fmt.Errorf("%w: the image builder %s/%s did not come up in %s: %s", driver.ErrEngine, c.cfg.Namespace, b.name, upLimit, j.reason)
 		}
-		if err := errors.Join(b.putOffInTime(ctx), pause(ctx)); err != nil {
+		if err := errors.Join(b.putOffInTime(ctx), pause.For(ctx, interval)); err != nil {
 			return nil, err
 		}
 	}

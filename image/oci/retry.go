@@ -16,6 +16,7 @@ import (
 
 	"github.com/proa-ml/proa/image/driver"
 	"github.com/proa-ml/proa/internal/ambient"
+	"github.com/proa-ml/proa/internal/pause"
 )
 
 // tries is how often a request is made before its failure counts: that takes some seconds. A registry that limits our rate
@@ -89,18 +90,14 @@ func (r retry) persist(ctx context.Context, op func() error, progress func() boo
 		if try == triesFor(err) || !transient(err) {
 			return err
 		}
-		pause := wait
+		patience := wait
 		var status *statusError
 		if errors.As(err, &status) {
-			pause = max(pause, status.wait())
+			patience = max(patience, status.wait())
 		}
-		r.log.Debug("trying a registry request again", "try", try, "wait", pause, "error", err)
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		r.log.Debug("trying a registry request again", "try", try, "wait", patience, "error", err)
+		if err := pause.For(ctx, patience); err != nil {
+			return err
 		}
 		wait = min(wait*2, 5*time.Second)
 	}

@@ -21,6 +21,8 @@ var ranks = []struct {
 }{
 	{"internal/strict", 0},
 	{"internal/file", 0},
+	{"internal/pause", 0},
+	{"internal/tail", 0},
 	{"internal/testbed", 0},
 	{"internal/testbed/rights", 0},
 	{"spec", 1},

@@ -42,7 +42,7 @@ func (l *launcher) execute(early, lasting context.Context, e *ender, out *output
 	end.end = l.Now()
 	end.oom = memory.killed()
 	end.result, end.resultErr = l.readResult()
-	end.tail = out.tail.text()
+	end.tail = out.tail.String()
 	return end
 }
 

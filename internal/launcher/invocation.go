@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/proa-ml/proa/artifact"
+	"github.com/proa-ml/proa/internal/pause"
 	"github.com/proa-ml/proa/spec"
 	"github.com/proa-ml/proa/step"
 )
@@ -102,19 +103,15 @@ const (
 // persist calls f until it doesn't fail for an unavailable artifact store, or until patience or ctx ends.
 func (l *launcher) persist(ctx context.Context, f func() error) error {
 	begin := time.Now()
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	for wait := firstPause; ; wait = min(2*wait, lastPause) {
 		err := f()
 		if err == nil || !artifact.Transient(err) || time.Since(begin) > l.Patience {
 			return err
 		}
-		if pause == firstPause {
+		if wait == firstPause {
 			l.note("waiting: %v", err)
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if pause.For(ctx, wait) != nil {
 			return err
 		}
 	}

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/proa-ml/proa/artifact"
+	"github.com/proa-ml/proa/internal/tail"
 	"github.com/proa-ml/proa/step"
 )
 
@@ -20,7 +20,8 @@ import (
 type output struct {
 	l    *launcher
 	live *live
-	tail tail
+	// tail is evidence for failures that the runner couldn't explain.
+	tail tail.Buffer
 
 	mu   sync.Mutex
 	file *os.File
@@ -49,7 +50,7 @@ func (l *launcher) openOutput(ctx context.Context, coordinator *channel) (*outpu
 // Write never fails.
 func (o *output) Write(p []byte) (int, error) {
 	o.live.add(p)
-	o.tail.add(p)
+	_, _ = o.tail.Write(p)
 	o.keep(p)
 	_, _ = o.l.Stdout.Write(p)
 	return len(p), nil
@@ -153,39 +154,4 @@ func (o *output) store(ctx context.Context) (string, error) {
 		}
 	}
 	return key, nil
-}
-
-// tail keeps the end of the output, as evidence for failures that the runner couldn't explain.
-type tail struct {
-	mu   sync.Mutex
-	data []byte
-}
-
-const (
-	maxTail   = 4 << 10
-	tailLines = 20
-)
-
-func (t *tail) add(p []byte) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(p) > maxTail {
-		p = p[len(p)-maxTail:]
-	}
-	t.data = append(t.data, p...)
-	if extra := len(t.data) - maxTail; extra > 0 {
-		t.data = t.data[:copy(t.data, t.data[extra:])]
-	}
-}
-
-// text returns the last lines.
-func (t *tail) text() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	text := strings.TrimRight(strings.ToValidUTF8(string(t.data), "\uFFFD"), "\n")
-	lines := strings.Split(text, "\n")
-	if len(t.data) == maxTail && len(lines) > 1 {
-		lines = lines[1:] // the first is cut
-	}
-	return strings.Join(lines[max(0, len(lines)-tailLines):], "\n")
 }

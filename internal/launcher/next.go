@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/proa-ml/proa/internal/forks"
+	"github.com/proa-ml/proa/internal/pause"
 	"github.com/proa-ml/proa/step"
 )
 
@@ -85,7 +86,7 @@ func (l *launcher) awaitEnd(ctx context.Context, cancel func()) bool {
 
 // insistOnNext asks until there is an answer.
 func (l *launcher) insistOnNext(ctx context.Context) (string, error) {
-	answered, pause := time.Now(), firstPause
+	answered, wait := time.Now(), firstPause
 	for {
 		attempt, code, err := l.ask(ctx)
 		switch {
@@ -94,20 +95,15 @@ func (l *launcher) insistOnNext(ctx context.Context) (string, error) {
 		case code == http.StatusOK && attempt != "":
 			return attempt, nil
 		case code == http.StatusNoContent:
-			answered, pause = time.Now(), firstPause
+			answered, wait = time.Now(), firstPause
 			continue
 		case code != 0 && code < http.StatusInternalServerError:
 			return "", fmt.Errorf("asking for the next step: the coordinator answered %d", code)
 		case time.Since(answered) > orphanLimit:
 			return "", fmt.Errorf("asking for the next step: the coordinator answered %d: %w", code, err)
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		timer.Stop()
-		pause = min(2*pause, time.Second)
+		_ = pause.For(ctx, wait) // the next look sees ctx's end
+		wait = min(2*wait, time.Second)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/proa-ml/proa/internal/pause"
 )
 
 const (
@@ -60,8 +62,8 @@ func (f *feed[T]) run(ctx context.Context) error {
 				return err
 			}
 		}
-		if !wait(ctx, backoff) {
-			return ctx.Err()
+		if err := pause.For(ctx, backoff); err != nil {
+			return err
 		}
 		backoff = min(2*backoff, feedBackoffMax)
 	}
@@ -128,16 +130,4 @@ func unlessExpired(version string, err error) string {
 		return ""
 	}
 	return version
-}
-
-// wait returns false if ctx ended first.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/proa-ml/proa/internal/pause"
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/spec"
 	"github.com/proa-ml/proa/step"
@@ -181,7 +182,7 @@ func TestClusterQuota(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "waiting for room") && strings.Contains(err.Error(), "exceeded quota") {
 			break
 		}
-		if !wait(ctx, 100*time.Millisecond) {
+		if pause.For(ctx, 100*time.Millisecond) != nil {
 			t.Fatalf("got %v, want an error that waits for the quota", err)
 		}
 	}
@@ -190,7 +191,7 @@ func TestClusterQuota(t *testing.T) {
 		t.Fatal(err)
 	}
 	for o.Start(ctx, w.attempt("run-1", name)) != nil {
-		if !wait(ctx, 50*time.Millisecond) {
+		if pause.For(ctx, 50*time.Millisecond) != nil {
 			t.Fatal("not started though the quota is gone")
 		}
 	}

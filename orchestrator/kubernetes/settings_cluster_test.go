@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/proa-ml/proa/internal/pause"
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/spec"
 	"github.com/proa-ml/proa/step"
@@ -193,7 +194,7 @@ func TestClusterKeepPods(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("the pod that succeeded is still there")
 		}
-		wait(t.Context(), 50*time.Millisecond)
+		_ = pause.For(t.Context(), 50*time.Millisecond)
 	}
 	if pods := w.pods(t); len(pods) != 1 || pods[0].Name != "exit7-1" {
 		t.Errorf("%d pods are left, want the failed one", len(pods))

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/proa-ml/proa/internal/pause"
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/step"
 )
@@ -110,7 +111,7 @@ func (o *Orchestrator) lookAgain(ctx context.Context, s stranded, restore func()
 			o.tracker.report(lostStatus(s.host.claim.Name))
 			return
 		}
-		if !wait(ctx, placePause) {
+		if pause.For(ctx, placePause) != nil {
 			return
 		}
 	}

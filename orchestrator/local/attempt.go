@@ -12,6 +12,7 @@ import (
 
 	"github.com/proa-ml/proa/internal/forks"
 	"github.com/proa-ml/proa/internal/proc"
+	"github.com/proa-ml/proa/internal/tail"
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/step"
 )
@@ -23,7 +24,7 @@ type attempt struct {
 	process *process
 	stopped bool
 	log     backlog
-	stderr  tail
+	stderr  tail.Buffer
 }
 
 func newAttempt(a driver.Attempt) *attempt {

@@ -169,27 +169,3 @@ func (b *backlog) add(data []byte) int64 {
 func (b *backlog) content() (data []byte, offset int64) {
 	return bytes.Join(b.chunks, nil), b.end - int64(b.size)
 }
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	mu   sync.Mutex
-	data []byte
-}
-
-const maxTail = 4 << 10
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.data = append(t.data, p...)
-	if len(t.data) > maxTail {
-		t.data = slices.Clone(t.data[len(t.data)-maxTail:])
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.data)
-}

@@ -183,22 +183,19 @@ func (v *View) counts() string {
 }
 
 func (v *View) mark(n *node) (mark, color string) {
+	mark = inspect.Mark(string(n.status))
 	switch n.status {
 	case run.StepRunning:
 		return v.spin(), cyan
 	case run.StepPending:
 		return "◌", yellow
-	case run.StepSucceeded:
-		return "✔", green
-	case run.StepFromCache:
-		return "↺", green
+	case run.StepSucceeded, run.StepFromCache:
+		return mark, green
 	case run.StepFailed:
-		return "✘", red
-	case run.StepIsSkipped, run.StepIsCancelled:
-		return "–", dim
-	case run.StepWaiting:
+		return mark, red
+	case run.StepWaiting, run.StepIsSkipped, run.StepIsCancelled:
 	}
-	return "○", dim
+	return mark, dim
 }
 
 func (v *View) spin() string {

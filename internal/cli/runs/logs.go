@@ -10,6 +10,7 @@ import (
 	"github.com/proa-ml/proa/inspect"
 	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/internal/pause"
 	"github.com/proa-ml/proa/metadata/driver"
 	"github.com/spf13/cobra"
 )
@@ -89,7 +90,7 @@ func known(r inspect.Run, stepName string, attempt int) error {
 			continue
 		}
 		if attempt < 0 || attempt > s.Attempt {
-			return fault.New(fault.Usage, "`proa runs show "+r.Name+"` shows how many there were", "the step %q has %d attempts, no attempt %d", stepName, s.Attempt, attempt)
+			return fault.New(fault.Usage, "`proa runs show "+r.Name+"` shows how many there were", "the step %q has %s, no attempt %d", stepName, inspect.Count(s.Attempt, "attempt"), attempt)
 		}
 		return nil
 	}
@@ -133,7 +134,7 @@ func (s *logShow) coordinator(ctx context.Context, r inspect.Run) error {
 		if over, err := s.over(ctx, r.ID); over && len(events) == 0 || err != nil || !s.options.follow {
 			return err
 		}
-		if err := pause(ctx); err != nil {
+		if err := pause.For(ctx, logPoll); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/proa-ml/proa/inspect"
 	"github.com/proa-ml/proa/internal/cli/kit"
+	"github.com/proa-ml/proa/internal/pause"
 	"github.com/proa-ml/proa/run"
 )
 
@@ -48,24 +49,13 @@ func (s *logShow) run(ctx context.Context, r inspect.Run) error {
 		if over || !s.options.follow {
 			return s.end()
 		}
-		if err := pause(ctx); err != nil {
+		if err := pause.For(ctx, logPoll); err != nil {
 			return err
 		}
 		var err error
 		if r, err = inspect.Read(ctx, s.stores.Metadata, r.ID); err != nil {
 			return err
 		}
-	}
-}
-
-func pause(ctx context.Context) error {
-	timer := time.NewTimer(logPoll)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }
 
