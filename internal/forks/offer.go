@@ -20,8 +20,10 @@ type Offer struct {
 	Environ   []string
 }
 
-// Offer has the server use a process for the first order that it fits. It belongs to the server from then on.
+// Offer has the server use a process for the first order that it fits, and lets it prepare itself. It belongs to the server
+// from then on.
 func (s *Server) Offer(o Offer) {
+	_ = send(o.Socket) // whether it is there shows when it is wanted
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.offer = &o

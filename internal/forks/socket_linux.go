@@ -21,13 +21,16 @@ func pair() (near, far *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "forks"), os.NewFile(uintptr(fds[1]), "forks"), nil
 }
 
-// send passes files on. The receiver has descriptors of its own.
+// send passes files on, or a mere sign of life. The receiver has descriptors of its own.
 func send(socket *os.File, files ...*os.File) error {
-	var fds []int
-	for _, file := range files {
-		fds = append(fds, int(file.Fd()))
+	var rights []byte
+	if len(files) > 0 {
+		var fds []int
+		for _, file := range files {
+			fds = append(fds, int(file.Fd()))
+		}
+		rights = unix.UnixRights(fds...)
 	}
-	rights := unix.UnixRights(fds...)
 	for {
 		err := unix.Sendmsg(int(socket.Fd()), []byte{'f'}, rights, nil, unix.MSG_NOSIGNAL)
 		if !errors.Is(err, unix.EINTR) {

@@ -157,7 +157,8 @@ def _become(control: socket.socket, pipeline: Any, root: Path) -> NoReturn:
     try:
         os.setpgid(0, 0)
         _renew_streams()
-        if not _forget(pipeline, root):
+        # Nothing is forgotten before somebody has use for it: that touches, and so copies, most of the memory.
+        if not control.recv(1) or not _forget(pipeline, root):
             os._exit(0)
         _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not descriptors:

@@ -28,12 +28,13 @@ def main() -> int:
         env = Path(folder, "env.json")
         env.write_text(os.environ["HOLDER_ENV"])
         try:
+            control.send(b"f")
             with env.open("rb") as file:
                 socket.send_fds(control, [b"f"], [file.fileno()])
             server = Server(control, Path(folder))
             forks = [server.fork(step["run"]["python"]["source"], OWN="mine") for step in spec["steps"]]
             report.write_text("".join(f"{fork.end().get('status')}\n{fork.text.decode()}" for fork in forks))
-        except BrokenPipeError:
+        except (ConnectionError, KeyError):
             report.write_text("the offered process is gone")
     return 1
 
