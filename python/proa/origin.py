@@ -30,7 +30,7 @@ from typing import Any, Dict, Iterator, List, NoReturn, Optional
 
 from proa.errors import PipelineError
 from proa.plain import is_plain, is_plain_until
-from proa.source import find_source
+from proa.source import find_source, main_file
 
 #: Reading more source than this would take about as long as a fork can save.
 _MOST_SOURCE = 256 * 1024
@@ -73,10 +73,12 @@ def offered(pipeline: Any, caller: FrameType) -> Iterator[Optional[Offer]]:
 
 
 def _root(pipeline: Any) -> Optional[Path]:
+    """Return the root of the pipeline's source, if the script is in it."""
     try:
-        return find_source(pipeline.function).root
+        source = find_source(pipeline.function)
     except PipelineError:
         return None
+    return source.root if source.main == main_file() else None
 
 
 def _is_fit(caller: FrameType, root: Path) -> bool:
@@ -114,12 +116,14 @@ def _are_plain(main: ModuleType, line: int, root: Path) -> bool:
 
 def _users(root: Path) -> Dict[str, ModuleType]:
     """Return the modules that are the user's own, the script among them."""
-    folder = f"{root}{os.sep}"
+    entries = [entry for entry in sys.path if f"{os.path.realpath(entry)}{os.sep}".startswith(f"{root}{os.sep}")]
+    # Paths as text: there may be thousands of modules. One that leads through a link is known by its entry in sys.path.
+    folders = tuple(f"{entry}{os.sep}" for entry in (str(root), *entries))
     found: Dict[str, ModuleType] = {}
     for name, module in list(sys.modules.items()):
         places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
         inside = any(
-            isinstance(place, str) and place.startswith(folder) and "-packages" not in place for place in places
+            isinstance(place, str) and place.startswith(folders) and "-packages" not in place for place in places
         )
         if name == "__main__" or (inside and not _is_proas(name)):
             found[name] = module

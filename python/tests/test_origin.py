@@ -147,6 +147,21 @@ def test_a_script_that_is_started_in_another_way_offers_nothing(run: Run, argume
     assert run(script, *arguments) == ["nothing is offered"]
 
 
+def test_a_pipeline_from_elsewhere(run: Run, project: Project, tmp_path: Path) -> None:
+    """The script isn't part of the source then, and what it does no step should see."""
+    elsewhere = tmp_path / "library" / "flows.py"
+    elsewhere.write_text(SCRIPT.replace("import helpers", "helpers = library"))
+    assert run("import flows\nflows.train()\n") == ["nothing is offered"]
+
+
+def test_the_users_modules_are_known_through_a_link(run: Run, project: Project, tmp_path: Path) -> None:
+    project.write(busy="import library\nlibrary.register(2)\n")
+    (tmp_path / "link").symlink_to(project.root)
+    script = str(tmp_path / "link" / "run.py")
+    assert run(SCRIPT.replace("import helpers", "import helpers, busy"), script) == ["nothing is offered"]
+    assert run(SCRIPT, script)[-1] == "typed"
+
+
 def test_threads_are_not_forked(run: Run, tmp_path: Path) -> None:
     library = tmp_path / "library" / "library.py"
     library.write_text(
