@@ -6,49 +6,103 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/proa-ml/proa/metadata/driver"
 	"github.com/proa-ml/proa/plan"
 	"github.com/proa-ml/proa/spec"
 )
 
-// Difference is one thing in which two runs differ.
-type Difference struct {
-	// Step is empty for what concerns the run as a whole.
-	Step string `json:"step,omitempty"`
-	// What is "status", "revision", "python", "code", "parameter NAME", "input NAME", "environment", "output NAME" or "step".
-	What string `json:"what"`
-	A    string `json:"a"`
-	B    string `json:"b"`
+// Diff is in what two runs differ: what their steps are made of, and what came of them. What is equal isn't in it.
+type Diff struct {
+	// A and B are the runs, without their steps.
+	A Run `json:"a"`
+	B Run `json:"b"`
+	// Run is what concerns the runs as a whole.
+	Run []Change `json:"run"`
+	// Environments are what steps run in; steps with the same changes stand together.
+	Environments []EnvironmentDiff `json:"environments"`
+	// Steps are those that differ in something else, in the order of B; those that only A has come last.
+	Steps []StepDiff `json:"steps"`
+	// Equal names the steps that don't differ in anything.
+	Equal []string `json:"equal"`
 }
 
-// Diff tells in what two runs differ: the code, parameters, inputs and environment of their steps, and what came of them.
-func Diff(ctx context.Context, m driver.Reader, a, b string) ([]Difference, error) {
+// EnvironmentDiff is in what the environment of some steps differs.
+type EnvironmentDiff struct {
+	Steps   []string `json:"steps"`
+	Changes []Change `json:"changes"`
+}
+
+// StepDiff is in what a step differs.
+type StepDiff struct {
+	Name string `json:"name"`
+	// Only is "a" or "b" if the other run has no such step.
+	Only    string   `json:"only,omitempty"`
+	Changes []Change `json:"changes"`
+}
+
+// Change is one thing that differs. What a run doesn't have is empty there.
+type Change struct {
+	// What it is, such as "code" or "parameter", and Name which one, if there may be several.
+	What string `json:"what"`
+	Name string `json:"name,omitempty"`
+	// A and B are the values: digests of code and of artifacts, JSON of parameters and settings, and otherwise text.
+	A string `json:"a"`
+	B string `json:"b"`
+	// PreviewA and PreviewB show artifacts to people.
+	PreviewA string `json:"previewA,omitempty"`
+	PreviewB string `json:"previewB,omitempty"`
+	// Definitions are what the code's change is made of, as far as both specs tell.
+	Definitions []Definition `json:"definitions,omitempty"`
+	// Because is what an input, or a result, differs for: the first causes, wherever in the graph they are.
+	Because []Cause `json:"because,omitempty"`
+}
+
+// Definition is a function, class or value that a step's code is made of: "module:name", or "import module.name".
+type Definition struct {
+	Name string `json:"name"`
+	// Change is "changed", "added" or "removed".
+	Change string `json:"change"`
+}
+
+// The things that may differ and that more than one place has to know.
+const (
+	whatCode        = "code"
+	whatParameter   = "parameter"
+	whatInput       = "input"
+	whatSource      = "source"
+	whatOutput      = "output"
+	whatEnvironment = "environment"
+	whatStatus      = "status"
+	whatAttempts    = "attempts"
+	whatTook        = "took"
+	whatImage       = "image"
+	whatRevision    = "revision"
+)
+
+// ReadDiff tells in what two runs differ, by id or name.
+func ReadDiff(ctx context.Context, m driver.Reader, a, b string) (Diff, error) {
 	first, err := readWhole(ctx, m, a)
 	if err != nil {
-		return nil, err
+		return Diff{}, err
 	}
 	second, err := readWhole(ctx, m, b)
 	if err != nil {
-		return nil, err
+		return Diff{}, err
 	}
-	d := &differ{}
-	d.compare("", "pipeline", first.run.Pipeline, second.run.Pipeline)
-	d.compare("", "stack", first.run.Stack, second.run.Stack)
-	d.compare("", "status", first.run.Status, second.run.Status)
-	d.compare("", "revision", first.plan.Revision, second.plan.Revision)
-	d.compare("", "python", first.spec.Source.Python, second.spec.Source.Python)
-	d.maps("", "parameter", texts(first.spec.Parameters), texts(second.spec.Parameters))
-	for _, name := range union(first.steps, second.steps) {
-		x, inA := first.steps[name]
-		y, inB := second.steps[name]
-		if inA != inB {
-			d.add(name, "step", presence(inA), presence(inB))
-			continue
-		}
-		d.step(name, x, y)
+	d := &differ{a: first, b: second, causes: map[string][]Cause{}, environments: map[string][]Change{}}
+	return d.diff(), nil
+}
+
+// Differs says that the runs differ in more than in how long they took and what they are called: times, numbers of attempts, the
+// commit that the code is from, and the digest of an image that holds other files don't count.
+func (d Diff) Differs() bool {
+	counts := func(c Change) bool {
+		return !slices.Contains([]string{whatAttempts, whatTook, whatRevision, whatImage}, c.What)
 	}
-	return d.found, nil
+	return len(d.Environments) > 0 || d.A.Status != d.B.Status || slices.ContainsFunc(d.Run, counts) ||
+		slices.ContainsFunc(d.Steps, func(s StepDiff) bool { return s.Only != "" || slices.ContainsFunc(s.Changes, counts) })
 }
 
 // whole is all that is compared of a run.
@@ -56,6 +110,7 @@ type whole struct {
 	run   driver.Run
 	spec  spec.Pipeline
 	plan  plan.Plan
+	order []string
 	steps map[string]facts
 }
 
@@ -64,8 +119,9 @@ type facts struct {
 	plan plan.Step
 	spec spec.Step
 	row  driver.Step
-	// environment identifies what the step runs in.
-	environment string
+	// image describes what the step runs in, and variables are what its process has besides.
+	image     plan.Image
+	variables map[string]string
 }
 
 func readWhole(ctx context.Context, m driver.Reader, name string) (whole, error) {
@@ -85,7 +141,8 @@ func readWhole(ctx context.Context, m driver.Reader, name string) (whole, error)
 		return w, fmt.Errorf("reading the spec of run %q: %w", name, err)
 	}
 	for _, s := range w.plan.Steps {
-		w.steps[s.Name] = facts{plan: s, environment: s.Image}
+		w.order = append(w.order, s.Name)
+		w.steps[s.Name] = facts{plan: s}
 	}
 	for _, s := range w.spec.Steps {
 		f := w.steps[s.Name]
@@ -97,56 +154,112 @@ func readWhole(ctx context.Context, m driver.Reader, name string) (whole, error)
 		f.row = row
 		w.steps[row.Name] = f
 	}
-	return w, nil
+	return w, w.describe()
 }
 
-// differ collects differences.
-type differ struct{ found []Difference }
-
-func (d *differ) add(stepName, what, a, b string) {
-	d.found = append(d.found, Difference{Step: stepName, What: what, A: a, B: b})
+// describe finds out what the steps run in. A run of processes has no images, but its spec says what they would be made of, and
+// the processes are taken to have it.
+func (w *whole) describe() error {
+	described, err := plan.New(&w.spec, plan.Target{Images: true})
+	if err != nil {
+		return fmt.Errorf("reading the spec of run %q: %w", w.run.Name, err)
+	}
+	for _, s := range described.Steps {
+		f := w.steps[s.Name]
+		f.variables = s.Env
+		f.image = *described.Image(s.Image)
+		if built := w.plan.Image(f.plan.Image); built != nil {
+			f.image = *built
+		}
+		w.steps[s.Name] = f
+	}
+	return nil
 }
 
-func (d *differ) compare(stepName, what, a, b string) {
+// differ compares two runs.
+type differ struct {
+	a, b whole
+	// causes are what was found out about steps whose results differ.
+	causes map[string][]Cause
+	// environments are the changes of what a step runs in, by the step's name.
+	environments map[string][]Change
+}
+
+func (d *differ) diff() Diff {
+	out := Diff{
+		A: withSteps(d.a.run, nil), B: withSteps(d.b.run, nil), Run: d.whole(),
+		Environments: []EnvironmentDiff{}, Steps: []StepDiff{}, Equal: []string{},
+	}
+	names := slices.Clone(d.b.order)
+	for _, name := range d.a.order {
+		if _, both := d.b.steps[name]; !both {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		if d.inBoth(name) {
+			d.environments[name] = environmentChanges(d.a.steps[name], d.b.steps[name])
+		}
+	}
+	for _, name := range names {
+		s := d.step(name)
+		if s.Only != "" || len(s.Changes) > 0 {
+			out.Steps = append(out.Steps, s)
+		} else if len(d.environments[name]) == 0 {
+			out.Equal = append(out.Equal, name)
+		}
+	}
+	out.Environments = append(out.Environments, d.grouped(names)...)
+	return out
+}
+
+func (d *differ) inBoth(name string) bool {
+	_, inA := d.a.steps[name]
+	_, inB := d.b.steps[name]
+	return inA && inB
+}
+
+// whole compares what concerns the runs as a whole.
+func (d *differ) whole() []Change {
+	a, b := d.a, d.b
+	c := changes{}
+	c.compare("pipeline", "", a.run.Pipeline, b.run.Pipeline)
+	c.compare("stack", "", a.run.Stack, b.run.Stack)
+	c.compare("orchestrator", "", a.run.Orchestrator, b.run.Orchestrator)
+	c.compare("context", "", a.run.Context, b.run.Context)
+	c.compare("namespace", "", a.run.Namespace, b.run.Namespace)
+	c.compare(whatRevision, "", a.plan.Revision, b.plan.Revision)
+	if minorOf(a.spec.Source.Python) == minorOf(b.spec.Source.Python) { // otherwise the environments say so
+		c.compare("python", "", a.spec.Source.Python, b.spec.Source.Python)
+	}
+	c.maps(whatParameter, texts(a.spec.Parameters), texts(b.spec.Parameters))
+	c.maps("setting", texts(a.plan.Settings), texts(b.plan.Settings))
+	c = append(c, d.images()...)
+	return append([]Change{}, c...)
+}
+
+func minorOf(version string) string {
+	major, rest, _ := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	return major + "." + minor
+}
+
+// changes collects what differs.
+type changes []Change
+
+func (c *changes) compare(what, name, a, b string) {
 	if a != b {
-		d.add(stepName, what, a, b)
+		*c = append(*c, Change{What: what, Name: name, A: a, B: b})
 	}
 }
 
-func (d *differ) maps(stepName, what string, a, b map[string]string) {
+func (c *changes) maps(what string, a, b map[string]string) {
 	for _, key := range union(a, b) {
-		d.compare(stepName, what+" "+key, a[key], b[key])
+		c.compare(what, key, a[key], b[key])
 	}
 }
 
-func (d *differ) step(name string, a, b facts) {
-	d.compare(name, "code", code(a.spec), code(b.spec))
-	d.maps(name, "parameter", texts(a.plan.Parameters), texts(b.plan.Parameters))
-	d.maps(name, "input", sources(a.plan.Inputs), sources(b.plan.Inputs))
-	d.compare(name, "environment", a.environment, b.environment)
-	d.compare(name, "status", outcome(a.row), outcome(b.row))
-	d.maps(name, "output", results(a.row), results(b.row))
-}
-
-func code(s spec.Step) string {
-	if s.Run.Python == nil {
-		return ""
-	}
-	return s.Run.Python.Digest
-}
-
-// outcome is a step's status, in which having run and having been taken from the cache are one, and its failure.
-func outcome(row driver.Step) string {
-	status := row.Status
-	if status == "cached" {
-		status = "succeeded"
-	}
-	if row.Failure != nil {
-		status += ": " + row.Failure.Message
-	}
-	return status
-}
-
+// texts are JSON values as text, by name.
 func texts(values map[string]json.RawMessage) map[string]string {
 	all := make(map[string]string, len(values))
 	for name, value := range values {
@@ -155,38 +268,9 @@ func texts(values map[string]json.RawMessage) map[string]string {
 	return all
 }
 
-func sources(inputs map[string]spec.Input) map[string]string {
-	all := make(map[string]string, len(inputs))
-	for name, in := range inputs {
-		all[name] = in.Artifact
-		if in.Step != "" {
-			all[name] = in.Step + "." + in.Output
-		}
-	}
-	return all
-}
-
-// results are a step's outputs: the preview for people, and the digest where two previews are equal.
-func results(row driver.Step) map[string]string {
-	all := make(map[string]string, len(row.Outputs))
-	for name, a := range row.Outputs {
-		all[name] = fmt.Sprintf("%s (%.19s)", a.Preview, a.Digest)
-	}
-	return all
-}
-
-func presence(there bool) string {
-	if there {
-		return "there"
-	}
-	return "missing"
-}
-
 func union[V any](a, b map[string]V) []string {
-	keys := maps.Clone(a)
-	if keys == nil {
-		keys = map[string]V{}
-	}
-	maps.Copy(keys, b)
-	return slices.Sorted(maps.Keys(keys))
+	keys := slices.Collect(maps.Keys(a))
+	keys = slices.AppendSeq(keys, maps.Keys(b))
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }

@@ -61,6 +61,9 @@ type Source struct {
 	Python string `json:"python,omitempty"`
 	// Interpreter is the absolute path of that interpreter; local steps run with it.
 	Interpreter string `json:"interpreter,omitempty"`
+	// Code says what the code behind each digest of the steps is made of: "module:name" of a function, class or value, or
+	// "import module.name", with a short digest of its own. It is for people who ask what has changed; nothing is made of it.
+	Code map[string]map[string]string `json:"code,omitempty"`
 }
 
 // Step is one node of the graph.

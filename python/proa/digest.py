@@ -34,6 +34,8 @@ class Digester:
         self._modules: Dict[Path, Optional[Module]] = {}
         self._digests: Dict[Any, str] = {}
         self._returns: Dict[Any, str] = {}
+        # What each digest is made of: the name of each definition, or import, and a short digest of its own.
+        self.parts: Dict[str, Dict[str, str]] = {}
 
     def digest(self, thing: Any) -> str:
         """Return "sha256:…" of a function's or class's source."""
@@ -49,8 +51,9 @@ class Digester:
             parts[thing.__qualname__] = _compiled(thing)
         else:
             self._visit(module, name, parts)
-        text = "\n".join(f"{key} {parts[key]}" for key in sorted(parts))
-        return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        digest = "sha256:" + _sha256("\n".join(f"{key} {parts[key]}" for key in sorted(parts)))
+        self.parts[digest] = {key: _sha256(parts[key])[:16] for key in sorted(parts)}
+        return digest
 
     def returns(self, function: Any) -> str:
         """Tell what a call of a function gives: "value", "generator", "coroutine" or "nothing"."""
@@ -158,6 +161,10 @@ class Digester:
         elif target is not None:
             for binding in list(target.bindings):
                 self._visit(target, binding, parts)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _compiled(thing: Any) -> str:

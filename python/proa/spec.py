@@ -34,6 +34,7 @@ def compile_pipeline(pipeline: Pipeline, args: Tuple[Any, ...], kwargs: Mapping[
     graph.check()
     compiler = _Compiler(source)
     owner = f"pipeline {pipeline.name!r}"
+    steps = [compiler.step(node) for node in graph.nodes.values()]
     document: Dict[str, Any] = {
         "apiVersion": API_VERSION,
         "kind": "Pipeline",
@@ -43,13 +44,14 @@ def compile_pipeline(pipeline: Pipeline, args: Tuple[Any, ...], kwargs: Mapping[
             "main": source.main.relative_to(source.root).as_posix(),
             "python": platform.python_version(),
             "interpreter": sys.executable,
+            "code": compiler.code,
         },
         "parameters": parameters,
         "cache": _flag(pipeline.options.get("enable_cache"), owner),
         "settings": settings_document(pipeline.options.get("settings"), owner, compiler.project),
         "secrets": secret_names(pipeline.options.get("secrets"), owner),
         "schedule": schedule_document(pipeline.options.get("schedule"), owner),
-        "steps": [compiler.step(node) for node in graph.nodes.values()],
+        "steps": steps,
     }
     return _without_empty(document)
 
@@ -59,6 +61,11 @@ class _Compiler:
         self._source = source
         self._digester = Digester(source)
         self.project = Project(source.root, source.main)
+
+    @property
+    def code(self) -> Dict[str, Dict[str, str]]:
+        """What the digests of the steps' code are made of, for people who ask what has changed."""
+        return self._digester.parts
 
     def step(self, node: Node) -> Dict[str, Any]:
         options, owner = node.step.options, f"step {node.name!r}"

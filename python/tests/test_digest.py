@@ -109,6 +109,20 @@ def test_other(files: Project, change: Tuple[str, str, str, str]) -> None:
     assert digest(files) != before
 
 
+def test_a_digest_tells_what_it_is_made_of(files: Project) -> None:
+    def parts() -> Dict[str, str]:
+        spec = files.spec()
+        found: Dict[str, str] = spec["source"]["code"][spec["steps"][0]["run"]["python"]["digest"]]
+        return found
+
+    before = parts()
+    assert {"run:s", "run:local", "run:FACTOR", "helpers:clean", "helpers:below", "consts:PI", "import math"} <= set(before)
+    assert not {"run:UNUSED", "helpers:other", "consts:E"} & set(before)
+    edit(files, ("", "helpers", "def below(x):\n    return x", "def below(x):\n    return -x"))
+    after = parts()
+    assert set(after) == set(before) and [name for name in after if after[name] != before[name]] == ["helpers:below"]
+
+
 def edit(files: Project, change: Tuple[str, str, str, str]) -> None:
     _, file, old, new = change
     assert FILES[file].count(old) == 1

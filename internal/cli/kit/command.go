@@ -73,8 +73,13 @@ func Complete(candidates func() []string) cobra.CompletionFunc {
 // CompleteAsking makes shell completion of one argument from a function that asks a store or a cluster. Where it fails or
 // takes too long, nothing is completed.
 func CompleteAsking(candidates func(context.Context) ([]string, error)) cobra.CompletionFunc {
+	return CompleteAskingUpTo(1, candidates)
+}
+
+// CompleteAskingUpTo is CompleteAsking for the first arguments, as many as most says.
+func CompleteAskingUpTo(most int, candidates func(context.Context) ([]string, error)) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
+		if len(args) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)

@@ -73,13 +73,22 @@ func (t Table) names() []string {
 
 // Print prints value in the given format, or the table.
 func Print(streams kit.Streams, format Format, value any, table Table) error {
+	if streams.OutStyled {
+		table = table.forTerminal()
+	}
+	return Show(streams, format, value, table.names(), table.Render)
+}
+
+// Show prints value in the given format, or its names, or what draw makes of it for people within so many columns; 0 means as
+// many as it needs.
+func Show(streams kit.Streams, format Format, value any, names []string, draw func(width int) string) error {
 	switch format {
 	case "json":
 		return printJSON(streams.Out, value)
 	case "yaml":
 		return printYAML(streams.Out, value)
 	case "name":
-		return printNames(streams.Out, table.names())
+		return printNames(streams.Out, names)
 	}
 	width, height := 0, 0
 	if streams.OutTerminal && streams.Size != nil {
@@ -88,10 +97,7 @@ func Print(streams kit.Streams, format Format, value any, table Table) error {
 	if format == "wide" {
 		width = 0
 	}
-	if streams.OutStyled {
-		table = table.forTerminal()
-	}
-	text := table.Render(width)
+	text := draw(width)
 	if height > 0 && strings.Count(text, "\n") >= height && streams.Page != nil && streams.Page(text) {
 		return nil
 	}
