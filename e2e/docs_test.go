@@ -14,7 +14,8 @@ import (
 
 // pages are those of docs whose commands are run, in order, and where: on the local stack or on the cluster.
 var pages = map[string]string{
-	"how-a-step-runs": "local", "failures": "local", "schedules": "kubernetes", "security": "kubernetes",
+	"how-a-step-runs": "local", "failures": "local", "runs": "local", "cleaning": "local",
+	"schedules": "kubernetes", "security": "kubernetes",
 }
 
 // TestDocs does what the pages of docs say. In a block marked `console`, what follows "$ " is run, and the lines below it have
