@@ -12,7 +12,6 @@ import (
 	imagedriver "github.com/proa-ml/proa/image/driver"
 	"github.com/proa-ml/proa/image/kubernetes"
 	"github.com/proa-ml/proa/image/oci"
-	"github.com/proa-ml/proa/internal/kubeconfig"
 	"github.com/proa-ml/proa/stack"
 )
 
@@ -61,20 +60,15 @@ func buildkitBuilder(contexts Contexts) flavor.Flavor {
 		Meaning:    "builds with BuildKit in a pod of a Kubernetes cluster, for what takes a container engine where there is no Docker",
 		Attributes: append(append(builderAttributes(), podAttributes()...), daemonAttributes()...),
 		Check:      checkBuildKit,
-		Verify: func(name string, s flavor.Settings) ([]string, error) {
-			if s["kubernetes_context"] == "" {
-				return nil, nil
-			}
-			_, err := contexts.find(stack.ImageBuilder, name, s["kubernetes_context"])
-			return nil, err
-		},
+		Verify:     verifyCluster(contexts, stack.ImageBuilder),
 	}
 }
 
 // podAttributes are those of the pod that builds.
 func podAttributes() []flavor.Attribute {
 	return []flavor.Attribute{
-		{Name: "kubernetes_context", Type: flavor.Text, Meaning: "the kubeconfig context of the cluster; needed unless there is an address", Example: "my-cluster"},
+{Name: "kubernetes_context", Type: flavor.Text, Meaning: "the kubeconfig context of the cluster; needed unless there is an address, or incluster", Example: "my-cluster"},
+		insideAttribute(),
 		{Name: "kubernetes_namespace", Type: flavor.Text, Default: DefaultBuilds, Check: dnsLabel, Example: DefaultBuilds,
 			Meaning: "the namespace of the builder's pod; made if it is missing, with the Pod Security level \"privileged\", since \"restricted\" and \"baseline\" refuse BuildKit"},
 		{Name: "image", Type: flavor.Text, Default: DefaultBuildKitImage, Meaning: "its image, which behaves as BuildKit's official rootless image does", Example: DefaultBuildKitImage},
@@ -118,9 +112,11 @@ func duration(value string) error {
 
 func checkBuildKit(s flavor.Settings) error {
 	switch {
-	case s["kubernetes_context"] == "" && s["address"] == "":
+	case s["kubernetes_context"] == "" && s["address"] == "" && !s.Bool(flavor.InCluster):
 		return stack.Mistake("add --kubernetes_context=CONTEXT, or --address=tcp://HOST:PORT of a BuildKit daemon that is there",
 			"the attribute \"kubernetes_context\" is missing")
+	case s["address"] != "" && s.Bool(flavor.InCluster):
+		return stack.Mistake("give only one of them", "the attributes \"incluster\" and \"address\" exclude each other")
 	case s["kubernetes_context"] != "" && s["address"] != "":
 		return stack.Mistake("give only one of them", "the attributes \"kubernetes_context\" and \"address\" exclude each other")
 	case (s["cert"] == "") != (s["key"] == ""):
@@ -170,13 +166,13 @@ func (o Opener) builders(s flavor.Settings, route func(context.Context) (buildki
 	}
 	alive, _ := time.ParseDuration(s["keep_alive"]) // checked; empty means none
 	cluster, err := kubernetes.New(kubernetes.Config{
-		Kubeconfig: kubeconfig.Files(o.Env), Context: s["kubernetes_context"], Namespace: s["kubernetes_namespace"], Image: s["image"],
+		Cluster: o.clusterOf(s), Namespace: s["kubernetes_namespace"], Image: s["image"],
 		Resources: resources, NodeSelectors: selectors, Tolerations: tolerations, ServiceAccount: s["service_account_name"],
 		Storage: s["storage_size"], Privileged: s.Bool("privileged"), KeepAlive: alive,
 		PlainHTTP: strings.FieldsFunc(s["insecure_registries"], func(r rune) bool { return r == ',' || r == ' ' }), Route: route,
 	}, &kubernetes.Options{Now: o.Now, Rand: o.Rand})
 	if err != nil {
-		return nil, stack.Mistake("check KUBECONFIG with `kubectl config get-contexts`", "%v", err)
+		return nil, unreachable(stack.ImageBuilder, err)
 	}
 	return cluster, nil
 }

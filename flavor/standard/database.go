@@ -22,28 +22,25 @@ func kubernetesMetadata(contexts Contexts) flavor.Flavor {
 		Kind: stack.MetadataStore, Name: "kubernetes",
 		Meaning: "a MySQL server that proa runs in a Kubernetes cluster, started with `proa stack up`",
 		Attributes: []flavor.Attribute{
-			{Name: "kubernetes_context", Type: flavor.Text, Required: true, Meaning: "the kubeconfig context of the cluster", Example: "my-cluster"},
+			contextAttribute(), insideAttribute(),
 			{Name: "deployment_name", Type: flavor.Text, Required: true, Meaning: "the name of the server that proa makes, and of all that belongs to it; for a server that exists, use the flavor mysql", Example: "mysql", Check: kubernetes.CheckName},
 			{Name: "kubernetes_namespace", Type: flavor.Text, Default: "proa", Meaning: "the namespace it is in; made if it is missing", Example: "proa", Check: dnsLabel},
 			{Name: "storage_capacity", Type: flavor.Text, Default: "10Gi", Meaning: "the size of its volume", Example: "10Gi", Check: kubernetes.CheckCapacity},
 			{Name: "storage_class", Type: flavor.Text, Meaning: "what provides its volume; the cluster's default storage class if not given", Example: "standard"},
 			{Name: "image", Type: flavor.Text, Default: DefaultDatabaseImage, Meaning: "its image, which behaves as the official ones of MySQL and MariaDB do", Example: "mariadb:11.4"},
 		},
-		Verify: func(name string, s flavor.Settings) ([]string, error) {
-			_, err := contexts.find(stack.MetadataStore, name, s["kubernetes_context"])
-			return nil, err
-		},
+		Verify: verifyCluster(contexts, stack.MetadataStore),
 	}
 }
 
 // database returns the server in a cluster that a metadata store stands for.
 func (o Opener) database(s flavor.Settings) (*kubernetes.Server, error) {
 	server, err := kubernetes.New(kubernetes.Config{
-		Kubeconfig: kubeconfig.Files(o.Env), Context: s["kubernetes_context"], Namespace: s["kubernetes_namespace"],
+		Cluster: o.clusterOf(s), Namespace: s["kubernetes_namespace"],
 		Name: s["deployment_name"], Capacity: s["storage_capacity"], StorageClass: s["storage_class"], Image: s["image"],
 	}, &kubernetes.Options{Now: o.Now, Rand: o.Rand})
 	if err != nil {
-		return nil, stack.Mistake("check KUBECONFIG with `kubectl config get-contexts`", "%v", err)
+		return nil, unreachable(stack.MetadataStore, err)
 	}
 	return server, nil
 }
@@ -102,18 +99,18 @@ func mysqlAttributes(config mysql.Config) map[string]string {
 
 // sameCluster refuses a database in another cluster than the one the orchestrator's pods run in: they would not reach it.
 func (o Opener) sameCluster(s stack.Resolved, c stack.Component, settings flavor.Settings) error {
-	files, place := kubeconfig.Files(o.Env), o.Catalogue.Place(s)
-	if place.Context == "" {
-		return nil // the cluster that this runs in has no name to compare
+	place := o.Catalogue.Place(s)
+	if place.Context == "" || settings.Bool(flavor.InCluster) {
+		return nil // the cluster that this runs in has another address from within
 	}
-	theirs, _, err := kubeconfig.Rest(files, place.Context)
+	theirs, _, err := kubeconfig.Cluster{Kubeconfig: kubeconfig.Files(o.Env), Context: place.Context}.Rest()
 	var unknown *kubeconfig.UnknownContextError
 	if errors.As(err, &unknown) {
 		return stack.Mistake("check KUBECONFIG with `kubectl config get-contexts`", "%v", err)
 	} else if err != nil {
 		return err
 	}
-	own, _, err := kubeconfig.Rest(files, settings["kubernetes_context"])
+	own, _, err := o.clusterOf(settings).Rest()
 	if err != nil {
 		return err
 	}

@@ -12,12 +12,12 @@ import (
 
 func kubernetesOrchestrator(contexts Contexts) flavor.Flavor {
 	attributes := []flavor.Attribute{
-		{Name: "kubernetes_context", Type: flavor.Text, Required: true, Unless: flavor.InCluster, Meaning: "the kubeconfig context of the cluster; not needed with incluster", Example: "my-cluster"},
+		contextAttribute(),
 		{Name: "kubernetes_namespace", Type: flavor.Text, Default: "proa", Meaning: "the namespace of all that runs; made if it is missing", Example: "proa", Check: dnsLabel},
 		{Name: "synchronous", Type: flavor.Bool, Default: "true", Scope: flavor.Run, Meaning: "whether the client waits for the run and shows its progress"},
 		maxParallelism(), executionMode(),
-		{Name: flavor.InCluster, Type: flavor.Bool, Default: "false", Meaning: "runs are started from pods of the cluster, with the rights of their service account, and kubernetes_context is not looked at"},
-		{Name: flavor.LocalCluster, Type: flavor.Bool, Default: "false", Meaning: "the cluster is this machine's own, such as one of kind, k3d or minikube: its nodes reach registries and servers at this machine's addresses, but not its files"},
+		insideAttribute(),
+		{Name: flavor.LocalCluster, Type: flavor.Bool, Default: "false", Meaning: "the cluster is this machine's own, such as one of kind, k3d or minikube: its nodes pull from a registry at localhost, but its pods see neither this machine's files nor its localhost"},
 		{Name: flavor.SkipLocalValidations, Type: flavor.Bool, Default: "false", Meaning: "accept components at local addresses because the cluster's nodes reach them"},
 	}
 	attributes = append(attributes, kubernetesStepSettings()...)

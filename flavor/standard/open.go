@@ -182,19 +182,14 @@ func (o Opener) Remote(p flavor.Place) (flavor.Remote, error) {
 	if p.Flavor != "kubernetes" {
 		return nil, stack.Mistake("", "there is no remote orchestrator of flavor %q", p.Flavor)
 	}
-	options := kubernetes.Options{Now: o.Now, Rand: o.Rand}
-	if p.Context == "" {
-		var err error
-		if options.Rest, err = kubeconfig.InCluster(); err != nil {
-			return nil, stack.Mistake("run this in a pod of the cluster that has a service account, or take --incluster from the orchestrator and give it a --kubernetes_context",
-				"the orchestrator's runs are started within their cluster, and this is not a pod there: %v", err)
-		}
-		p.Context = flavor.InCluster
-	}
-	client, err := kubernetes.NewClient(
-		kubernetes.ClientConfig{Kubeconfig: kubeconfig.Files(o.Env), Context: p.Context, Namespace: p.Namespace, Store: p.Store}, &options)
+	config, name, err := kubeconfig.Cluster{Kubeconfig: kubeconfig.Files(o.Env), Context: p.Context, Inside: p.Context == ""}.Rest()
 	if err != nil {
-		return nil, stack.Mistake("check KUBECONFIG with `kubectl config get-contexts`", "%v", err)
+		return nil, unreachable(stack.Orchestrator, err)
+	}
+	client, err := kubernetes.NewClient(kubernetes.ClientConfig{Context: name, Namespace: p.Namespace, Store: p.Store},
+		&kubernetes.Options{Now: o.Now, Rand: o.Rand, Rest: config})
+	if err != nil {
+		return nil, err
 	}
 	return cluster{client}, nil
 }

@@ -32,13 +32,10 @@ func kubernetesSecrets(contexts Contexts) flavor.Flavor {
 		Kind: stack.SecretsManager, Name: "kubernetes",
 		Meaning: "Secrets of a cluster's namespace, which whoever may read them there shares",
 		Attributes: []flavor.Attribute{
-			{Name: "kubernetes_context", Type: flavor.Text, Required: true, Meaning: "the kubeconfig context of the cluster", Example: "my-cluster"},
+			contextAttribute(), insideAttribute(),
 			{Name: "kubernetes_namespace", Type: flavor.Text, Default: "proa", Meaning: "the namespace of the Secrets; it must exist", Example: "proa", Check: dnsLabel},
 		},
-		Verify: func(name string, s flavor.Settings) ([]string, error) {
-			_, err := contexts.find(stack.SecretsManager, name, s["kubernetes_context"])
-			return nil, err
-		},
+		Verify: verifyCluster(contexts, stack.SecretsManager),
 	}
 }
 
@@ -64,9 +61,9 @@ func (o Opener) Secrets(_ context.Context, s stack.Resolved) (*secrets.Manager, 
 }
 
 func (o Opener) kubernetesSecrets(settings flavor.Settings) (driver.Store, error) {
-	config, name, err := kubeconfig.Rest(kubeconfig.Files(o.Env), settings["kubernetes_context"])
+	config, name, err := o.clusterOf(settings).Rest()
 	if err != nil {
-		return nil, stack.Mistake("check KUBECONFIG with `kubectl config get-contexts`", "%v", err)
+		return nil, unreachable(stack.SecretsManager, err)
 	}
 	client, err := kubeconfig.Client(config)
 	if err != nil {

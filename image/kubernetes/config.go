@@ -20,9 +20,8 @@ import (
 
 // Config says where builders run, and what they are made of.
 type Config struct {
-	// Kubeconfig are the files of the kubeconfig, Context the context in it; empty means the current one.
-	Kubeconfig, Context string
-	Namespace           string
+	kubeconfig.Cluster
+	Namespace string
 	// Image is one that behaves as BuildKit's official rootless image does.
 	Image          string
 	Resources      corev1.ResourceRequirements
@@ -88,7 +87,7 @@ func New(cfg Config, opts *Options) (*Cluster, error) {
 		c.lease = usualLease
 	}
 	var err error
-	c.client, c.streams, c.rest, c.cfg.Context, err = kubeconfig.Clients(cfg.Kubeconfig, cfg.Context, callLimit)
+	c.client, c.streams, c.rest, c.cfg.Context, err = cfg.Clients(callLimit)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/proa-ml/proa/image/buildkit"
 	"github.com/proa-ml/proa/image/driver"
 	"github.com/proa-ml/proa/image/oci"
+	"github.com/proa-ml/proa/internal/kubeconfig"
 	"github.com/proa-ml/proa/internal/testbed"
 )
 
@@ -63,7 +64,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	images := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	w.address, w.inside = w.serve(images, false), w.serve(images, true)
 	w.cfg = Config{
-		Kubeconfig: os.Getenv("PROA_TEST_KUBECONFIG"), Context: os.Getenv("PROA_TEST_CONTEXT"),
+		Cluster:   kubeconfig.Cluster{Kubeconfig: os.Getenv("PROA_TEST_KUBECONFIG"), Context: os.Getenv("PROA_TEST_CONTEXT")},
 		Namespace: "proa-test-" + strings.ToLower(rand.Text()[:8]), Image: os.Getenv("PROA_TEST_BUILDKIT_IMAGE"),
 		Route: func(context.Context) (buildkit.Route, error) {
 			return buildkit.Route{Host: w.address, Inside: w.inside, HTTP: true}, nil

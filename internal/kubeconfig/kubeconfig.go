@@ -83,8 +83,29 @@ func loadingRules(files string) *clientcmd.ClientConfigLoadingRules {
 	return rules
 }
 
-// Rest returns how to reach the cluster of a context, the current one if it is empty, and the context's name.
-func Rest(files, context string) (*rest.Config, string, error) {
+// Cluster says which cluster is meant.
+type Cluster struct {
+	// Kubeconfig are the files of the kubeconfig, separated as paths are; empty means the user's own. Context is the context in
+	// it; empty means the current one.
+	Kubeconfig, Context string
+	// Inside says that it is the cluster that this process runs in a pod of, whatever the kubeconfig says. The pod's service
+	// account has the rights.
+	Inside bool
+}
+
+// inside is what the cluster is called that this process runs in.
+const inside = "incluster"
+
+// Rest returns how to reach the cluster, and the context's name.
+func (c Cluster) Rest() (*rest.Config, string, error) {
+	if c.Inside {
+		config, err := InCluster()
+		return config, inside, err
+	}
+	return restOf(c.Kubeconfig, c.Context)
+}
+
+func restOf(files, context string) (*rest.Config, string, error) {
 	known, current, err := Contexts(files)
 	if err != nil {
 		return nil, "", err
@@ -106,19 +127,26 @@ func Rest(files, context string) (*rest.Config, string, error) {
 	return config, context, nil
 }
 
-// InCluster returns how a pod reaches its own cluster: with the token of its service account.
+// OutsideError says that this process runs in no pod, or in one without a service account's token.
+type OutsideError struct{ err error }
+
+func (e *OutsideError) Error() string { return "reaching the cluster from within: " + e.err.Error() }
+
+func (e *OutsideError) Unwrap() error { return e.err }
+
+// InCluster returns how a pod reaches its own cluster: with the token of its service account. It is an [OutsideError] if it can't.
 func InCluster() (*rest.Config, error) {
 	config, err := rest.InClusterConfig()
 	if err != nil {
-		return nil, fmt.Errorf("reaching the cluster from within: %w", err)
+		return nil, &OutsideError{err}
 	}
 	return config, nil
 }
 
-// Clients makes two clients of the cluster of a context, without contacting it: one whose calls end after the limit, and one for
-// what lasts. They come with their configuration and the context's name.
-func Clients(files, context string, limit time.Duration) (calls, streams kubernetes.Interface, config *rest.Config, name string, err error) {
-	if config, name, err = Rest(files, context); err != nil {
+// Clients makes two clients of the cluster, without contacting it: one whose calls end after the limit, and one for what lasts.
+// They come with their configuration and the context's name.
+func (c Cluster) Clients(limit time.Duration) (calls, streams kubernetes.Interface, config *rest.Config, name string, err error) {
+	if config, name, err = c.Rest(); err != nil {
 		return nil, nil, nil, name, err
 	}
 	if streams, err = Client(config); err != nil {

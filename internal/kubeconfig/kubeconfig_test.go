@@ -52,15 +52,21 @@ func TestContexts(t *testing.T) {
 func TestRest(t *testing.T) {
 	files := write(t)
 	for given, want := range map[string]string{"": "work", "home": "home"} {
-		config, context, err := Rest(files, given)
+		config, context, err := Cluster{Kubeconfig: files, Context: given}.Rest()
 		if err != nil || context != want || config.Host != "https://127.0.0.1:1" {
 			t.Errorf("%q: got context %q, %v", given, context, err)
 		}
 	}
-	_, _, err := Rest(files, "wrok")
+	_, _, err := Cluster{Kubeconfig: files, Context: "wrok"}.Rest()
 	var unknown *UnknownContextError
 	if !errors.As(err, &unknown) || !slices.Equal(unknown.Known, []string{"home", "work"}) || !strings.Contains(err.Error(), files) {
 		t.Errorf("got %v, want an error that knows what there is", err)
+	}
+	// Tests don't run in pods.
+	_, _, err = Cluster{Kubeconfig: files, Context: "work", Inside: true}.Rest()
+	var outside *OutsideError
+	if !errors.As(err, &outside) {
+		t.Errorf("got %v, want an error that says that this is no pod", err)
 	}
 }
 

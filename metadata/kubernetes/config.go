@@ -17,9 +17,8 @@ import (
 
 // Config says where the server is, and what it is made of.
 type Config struct {
-	// Kubeconfig are the files of the kubeconfig, Context the context in it; empty means the current one.
-	Kubeconfig, Context string
-	Namespace           string
+	kubeconfig.Cluster
+	Namespace string
 	// Name is the name of the Deployment and of all that belongs to it.
 	Name string
 	// Capacity is the size of the volume. StorageClass is what provides it; empty means the cluster's default.
@@ -65,7 +64,7 @@ func New(cfg Config, opts *Options) (*Server, error) {
 		s.rand = rand.Reader
 	}
 	var err error
-	s.client, s.streams, s.rest, s.cfg.Context, err = kubeconfig.Clients(cfg.Kubeconfig, cfg.Context, callLimit)
+	s.client, s.streams, s.rest, s.cfg.Context, err = cfg.Clients(callLimit)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/proa-ml/proa/internal/kubeconfig"
 	"github.com/proa-ml/proa/internal/testbed"
 	"github.com/proa-ml/proa/metadata/driver"
 	"github.com/proa-ml/proa/stack"
@@ -32,7 +33,7 @@ func onCluster(t *testing.T) Config {
 	}
 	t.Parallel()
 	cfg := Config{
-		Kubeconfig: os.Getenv("PROA_TEST_KUBECONFIG"), Context: os.Getenv("PROA_TEST_CONTEXT"),
+		Cluster:   kubeconfig.Cluster{Kubeconfig: os.Getenv("PROA_TEST_KUBECONFIG"), Context: os.Getenv("PROA_TEST_CONTEXT")},
 		Namespace: "proa-test-" + strings.ToLower(rand.Text()[:8]), Name: "facts", Capacity: "100Mi", Image: os.Getenv("PROA_TEST_MARIADB_IMAGE"),
 	}
 	s := serverOf(t, cfg)

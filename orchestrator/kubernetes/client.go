@@ -45,7 +45,7 @@ func NewClient(c ClientConfig, opts *Options) (*Client, error) {
 	config := opts.Rest
 	if config == nil {
 		var err error
-		if config, c.Context, err = kubeconfig.Rest(c.Kubeconfig, c.Context); err != nil {
+		if config, c.Context, err = (kubeconfig.Cluster{Kubeconfig: c.Kubeconfig, Context: c.Context}).Rest(); err != nil {
 			return nil, err
 		}
 	}

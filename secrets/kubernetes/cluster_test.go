@@ -24,7 +24,7 @@ func cluster(t *testing.T) kubernetes.Interface {
 	if name == "" {
 		testbed.Missing(t, "PROA_TEST_CONTEXT is not set, so there is no cluster to test on: run `make test-go`")
 	}
-	config, _, err := kubeconfig.Rest(kubeconfig.Files(os.Getenv), name)
+	config, _, err := kubeconfig.Cluster{Kubeconfig: kubeconfig.Files(os.Getenv), Context: name}.Rest()
 	if err != nil {
 		t.Fatal(err)
 	}
