@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	imagedriver "github.com/proa-ml/proa/image/driver"
@@ -115,6 +116,29 @@ type Remote interface {
 // Admitter is the power of a Remote that knows, before anything is built, which steps it would not be let run.
 type Admitter interface {
 	Admits(ctx context.Context, attempts []orchestratordriver.Attempt) error
+}
+
+// RegistryDoubter is the power of a Remote that knows of clusters on this machine whose nodes can't pull from everywhere.
+type RegistryDoubter interface {
+	// DoubtRegistry says why the nodes may not pull from a registry at an address of this machine, and what to do; empty if
+	// nothing speaks against it.
+	DoubtRegistry(ctx context.Context, host string) string
+}
+
+// DoubtRegistry says why the nodes of a stack's orchestrator may not pull from its registry, if that is at an address of this
+// machine; empty if nothing speaks against it.
+func (c Catalogue) DoubtRegistry(ctx context.Context, remote Remote, s stack.Resolved) string {
+	registry := s.Components[stack.ContainerRegistry]
+	doubter, ok := remote.(RegistryDoubter)
+	f, err := c.Find(registry.Kind, registry.Flavor)
+	if !ok || err != nil || f.Local == nil {
+		return ""
+	}
+	settings, err := c.Settings(registry)
+	if err != nil || f.Local(settings) == "" {
+		return ""
+	}
+	return strings.ReplaceAll(doubter.DoubtRegistry(ctx, f.Local(settings)), "NAME", registry.Name)
 }
 
 // Permissions says who is to be permitted what.

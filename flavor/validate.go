@@ -41,7 +41,8 @@ func (c Catalogue) Validate(s stack.Resolved) (warnings []string, err error) {
 const (
 	// SkipLocalValidations turns the check for local components off.
 	SkipLocalValidations = "skip_local_validations"
-	// LocalCluster says that the cluster is this machine's: its nodes reach this machine's addresses, but not its files.
+	// LocalCluster says that the cluster is this machine's: its nodes pull from registries at this machine's addresses. Its pods
+	// see neither this machine's files nor what listens at its localhost, which is their own.
 	LocalCluster = "local"
 	// InCluster says that the client runs in a pod of the cluster.
 	InCluster = "incluster"
@@ -85,10 +86,16 @@ func (c Catalogue) mustBeRemote(stackName string, orchestrator, component stack.
 		return err
 	}
 	where := f.Local(settings)
-	if where == "" || near && !strings.Contains(where, " ") {
+	file := strings.Contains(where, " ")
+	switch {
+	case where == "" || near && component.Kind == stack.ContainerRegistry:
 		return nil
-	}
-	if near {
+	case near && !file:
+		return stack.Mistake(fmt.Sprintf("give it an address of this machine at which pods reach it, too, such as that in its network or on Docker's bridge: `proa %s update %s --key=value` (or, if pods do reach it, `proa orchestrator update %s --%s=true`)",
+			component.Kind, component.Name, orchestrator.Name, SkipLocalValidations),
+			"the cluster of the orchestrator %q is this machine's own, but to its pods localhost is the pod itself, and the %s %q is at %s",
+			orchestrator.Name, component.Kind.Words(), component.Name, where)
+	case near:
 		return stack.Mistake(fmt.Sprintf("register one that is reached by the network and use it: `proa %s list`, then `proa stack update %s --%s=NAME`", component.Kind, stackName, component.Kind),
 			"the cluster of the orchestrator %q is this machine's own, but its pods don't see this machine's files, and the %s %q of flavor %q is one (%s)",
 			orchestrator.Name, component.Kind.Words(), component.Name, component.Flavor, where)

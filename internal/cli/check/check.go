@@ -106,6 +106,9 @@ func (n checker) checkOrchestrator(ctx context.Context, r stack.Resolved) error 
 	if err != nil {
 		return err
 	}
+	if doubt := n.Catalogue.DoubtRegistry(ctx, remote, r); doubt != "" {
+		n.Warn(doubt)
+	}
 	if thorough, ok := remote.(interface {
 		CheckAll(ctx context.Context) error
 	}); ok {

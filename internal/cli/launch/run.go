@@ -148,6 +148,12 @@ func (l *launch) open(ctx context.Context) (err error) {
 			return err
 		}
 		group.Go(func() error { return l.broken(stack.Orchestrator, l.remote.Check(gctx)) })
+		group.Go(func() error {
+			if doubt := l.Catalogue.DoubtRegistry(gctx, l.remote, l.stack); doubt != "" {
+				l.view.Notice(doubt)
+			}
+			return nil
+		})
 		group.Go(func() error { return l.admitted(gctx) })
 		group.Go(func() (err error) {
 			l.inside, err = flavor.Inside(gctx, l.Opener, l.stack)
