@@ -67,7 +67,7 @@ func buildkitBuilder(contexts Contexts) flavor.Flavor {
 // podAttributes are those of the pod that builds.
 func podAttributes() []flavor.Attribute {
 	return []flavor.Attribute{
-{Name: "kubernetes_context", Type: flavor.Text, Meaning: "the kubeconfig context of the cluster; needed unless there is an address, or incluster", Example: "my-cluster"},
+		{Name: "kubernetes_context", Type: flavor.Text, Meaning: "the kubeconfig context of the cluster; needed unless there is an address, or incluster", Example: "my-cluster"},
 		insideAttribute(),
 		{Name: "kubernetes_namespace", Type: flavor.Text, Default: DefaultBuilds, Check: dnsLabel, Example: DefaultBuilds,
 			Meaning: "the namespace of the builder's pod; made if it is missing, with the Pod Security level \"privileged\", since \"restricted\" and \"baseline\" refuse BuildKit"},
