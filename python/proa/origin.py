@@ -217,17 +217,19 @@ def _forget(pipeline: Any, root: Path) -> bool:
 
 def _renew_environment(env: Dict[str, str], root: Path) -> None:
     """Take on an environment, as far as it counts for a process that runs already."""
+    own = _python_path()
     os.chdir(root)
-    own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ.clear()
     os.environ.update(env)
-    paths = env.get("PYTHONPATH", "").split(os.pathsep)
+    paths = _python_path()
     # The first is the script's folder.
-    sys.path[:] = [
-        str(root),
-        *filter(None, paths),
-        *(path for path in sys.path[1:] if path not in own and path not in paths),
-    ]
+    sys.path[:] = [str(root), *paths, *(path for path in sys.path[1:] if path not in own and path not in paths)]
     tempfile: Any = sys.modules.get("tempfile")
     if tempfile is not None:
         tempfile.tempdir = None
+
+
+def _python_path() -> List[str]:
+    """Return the folders of PYTHONPATH as Python puts them into sys.path: an empty one is the current folder."""
+    given = os.environ.get("PYTHONPATH")
+    return [str(Path(path).absolute()) for path in given.split(os.pathsep)] if given else []

@@ -88,9 +88,8 @@ def run(project: Project, tmp_path: Path) -> Callable[..., List[str]]:
     def call(script: str, *arguments: str, **environment: str) -> List[str]:
         project.write(run=script)
         report = tmp_path / "report"
-        shared = project.environment(
-            PYTHONPATH=f"{SDK}{os.pathsep}{library}", IMPORTS=str(tmp_path / "imports"), **environment
-        )
+        paths = os.pathsep.join([str(SDK), str(library), *filter(None, [environment.pop("PATHS", "")])])
+        shared = project.environment(PYTHONPATH=paths, IMPORTS=str(tmp_path / "imports"), **environment)
         own: Dict[str, str] = {"HOLDER_ENV": json.dumps(shared), "HOLDER_REPORT": str(report), "PROA_BIN": str(holder)}
         done = project.run(arguments or ["run.py"], **{**shared, **own})
         assert report.exists(), done.stderr
@@ -155,11 +154,10 @@ def test_a_pipeline_from_elsewhere(run: Run, project: Project, tmp_path: Path) -
 
 
 def test_the_users_modules_are_known_through_a_link(run: Run, project: Project, tmp_path: Path) -> None:
-    project.write(busy="import library\nlibrary.register(2)\n")
-    (tmp_path / "link").symlink_to(project.root)
-    script = str(tmp_path / "link" / "run.py")
-    assert run(SCRIPT.replace("import helpers", "import helpers, busy"), script) == ["nothing is offered"]
-    assert run(SCRIPT, script)[-1] == "typed"
+    project.write(inner__busy="import library\nlibrary.register(2)\n")
+    (tmp_path / "link").symlink_to(project.root / "inner")
+    script = SCRIPT.replace("import helpers", "import helpers, busy")
+    assert run(script, PATHS=str(tmp_path / "link")) == ["nothing is offered"]
 
 
 def test_threads_are_not_forked(run: Run, tmp_path: Path) -> None:
