@@ -1,11 +1,7 @@
 package e2e
 
 import (
-	"cmp"
 	"context"
-	"database/sql"
-	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -15,11 +11,10 @@ import (
 	"testing"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/proa-ml/proa/internal/testbed"
-	"github.com/proa-ml/proa/step"
 )
 
 // stormLimit is how long a run under faults may take.
@@ -38,7 +33,7 @@ func TestChaos(t *testing.T) {
 	t.Logf("PROA_CHAOS_SEED=%d plans the same faults again", seed)
 	p := scripts(t, "chaos")
 	s := &storms{t: t, client: connect(t), faults: rand.New(rand.NewPCG(seed, seed)), effects: listen(t)} //nolint:gosec // it is to be replayed
-	p.Cmds["quiet"], p.Cmds["storm"] = s.quiet, s.storm
+	p.Cmds["quiet"], p.Cmds["storm"], p.Cmds["twins"] = s.quiet, s.storm, s.twins
 	testscript.Run(t, p)
 }
 
@@ -84,7 +79,7 @@ func (s *storms) quiet(ts *testscript.TestScript, neg bool, args []string) {
 	if s.want == nil {
 		s.want = got
 	}
-	if diff := gocmp.Diff(s.want, got); diff != "" {
+	if diff := cmp.Diff(s.want, got); diff != "" {
 		ts.Fatalf("the artifacts of undisturbed runs differ (-first +this):\n%s", diff)
 	}
 }
@@ -110,7 +105,7 @@ func (s *storms) storm(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("the client failed: %v", err)
 	}
 	s.judge(ts, run)
-	if diff := gocmp.Diff(s.want, digests(run)); diff != "" {
+	if diff := cmp.Diff(s.want, digests(run)); diff != "" {
 		ts.Fatalf("the artifacts are not those of an undisturbed run (-undisturbed +this):\n%s", diff)
 	}
 	report(ts, run, args[0])
@@ -134,13 +129,13 @@ func report(ts *testscript.TestScript, run record, isolation string) {
 	}
 }
 
-// start starts the client.
-func (s *storms) start(ts *testscript.TestScript, isolation string) *exec.Cmd {
+// start starts the client, with more in its environment.
+func (s *storms) start(ts *testscript.TestScript, isolation string, more ...string) *exec.Cmd {
 	cmd := exec.Command(os.Getenv("PROA_TEST_VENV")+"/bin/python", "storm.py") //nolint:gosec // it outlives the command that starts it
 	for _, name := range []string{"PATH", "HOME", "PROA_CONFIG_DIR", "XDG_DATA_HOME", "XDG_CACHE_HOME", "PROA_CACHE_DIR", "KUBECONFIG"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
-	cmd.Env = append(cmd.Env, "ISOLATION="+isolation, "COUNTER="+s.effects.url(ts.Getenv("PROA_TEST_HOST")))
+	cmd.Env = append(append(cmd.Env, "ISOLATION="+isolation, "COUNTER="+s.effects.url(ts.Getenv("PROA_TEST_HOST"))), more...)
 	cmd.Dir = ts.MkAbs(".")
 	log, err := os.Create(ts.MkAbs("client.log"))
 	ts.Check(err)
@@ -196,99 +191,6 @@ func (s *storms) empty(ts *testscript.TestScript) {
 			ts.Fatalf("left in the namespace: %v (%v)", left, err)
 		}
 	}
-}
-
-// record is what the database has of a run.
-type record struct {
-	id, name, status string
-	steps            map[string]row
-}
-
-type row struct {
-	status  string
-	attempt int
-	outputs map[string]step.Artifact
-	// counted is how many of its attempts are recorded as having succeeded.
-	counted int
-}
-
-func (r record) final() bool { return r.status != "" && r.status != "running" && r.status != "created" }
-
-func digests(r record) map[string]map[string]string {
-	all := map[string]map[string]string{}
-	for name, row := range r.steps {
-		all[name] = map[string]string{}
-		for output, artifact := range row.outputs {
-			all[name][output] = artifact.Digest
-		}
-	}
-	return all
-}
-
-// newest reads the run that was made last; nothing while the database is away.
-func newest(ts *testscript.TestScript) record {
-	db := openDatabase(ts, databaseName(ts))
-	defer func() { _ = db.Close() }()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	r, err := read(ctx, db)
-	if err != nil {
-		return record{}
-	}
-	return r
-}
-
-func read(ctx context.Context, db *sql.DB) (record, error) {
-	r := record{steps: map[string]row{}}
-	err := db.QueryRowContext(ctx, "SELECT id, name, status FROM proa_runs ORDER BY created DESC LIMIT 1").Scan(&r.id, &r.name, &r.status)
-	if err != nil {
-		return r, err
-	}
-	rows, err := db.QueryContext(ctx, "SELECT name, status, attempt, outputs FROM proa_steps WHERE run_id = ?", r.id)
-	if err != nil {
-		return r, err
-	}
-	for rows.Next() {
-		var name, outputs string
-		var one row
-		if err := rows.Scan(&name, &one.status, &one.attempt, &outputs); err != nil {
-			return r, err
-		}
-		if err := json.Unmarshal([]byte(cmp.Or(outputs, "{}")), &one.outputs); err != nil {
-			return r, fmt.Errorf("the outputs of %s: %w", name, err)
-		}
-		r.steps[name] = one
-	}
-	if err := rows.Err(); err != nil {
-		return r, err
-	}
-	return r, count(ctx, db, &r)
-}
-
-// count counts the outcomes that the run's history has of each step.
-func count(ctx context.Context, db *sql.DB, r *record) error {
-	rows, err := db.QueryContext(ctx, "SELECT document FROM proa_events WHERE run_id = ? AND kind IN ('attempt-ended', 'step-cached')", r.id)
-	if err != nil {
-		return err
-	}
-	for rows.Next() {
-		var document []byte
-		var event struct {
-			Step    string
-			Outcome step.Outcome
-		}
-		if err := rows.Scan(&document); err != nil {
-			return err
-		}
-		if err := json.Unmarshal(document, &event); err != nil {
-			return err
-		}
-		if one := r.steps[event.Step]; event.Outcome.Status == step.Succeeded {
-			one.counted++
-			r.steps[event.Step] = one
-		}
-	}
-	return rows.Err()
 }
 
 // until asks until it is so.

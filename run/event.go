@@ -34,7 +34,7 @@ type RunStarted struct {
 type RunResumed struct {
 	Holder string `json:"holder"`
 	Epoch  int64  `json:"epoch"`
-	// Before says how the coordinator before ended, if it could say so.
+	// Before says how the coordinator before ended, if that is known.
 	Before string `json:"before,omitempty"`
 }
 

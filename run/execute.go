@@ -93,7 +93,11 @@ func (e *engine) execute(ctx context.Context, lease driver.Lease) error {
 
 // loop is the heart: see, decide, record, do.
 func (e *engine) loop(ctx context.Context, lease driver.Lease) error {
-	seen := []observation{begun{mode: e.Mode, parallelism: e.MaxParallelism, deadline: e.Deadline, lease: lease, before: e.Before}, taken(lease)}
+	before := ""
+	if e.Before != nil && e.core.state.seq > 0 {
+		before = e.Before(ctx)
+	}
+	seen := []observation{begun{mode: e.Mode, parallelism: e.MaxParallelism, deadline: e.Deadline, lease: lease, before: before}, taken(lease)}
 	for {
 		if err := e.core.turn(seen, e.Now()); err != nil {
 			return err

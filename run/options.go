@@ -1,6 +1,7 @@
 package run
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -17,8 +18,9 @@ type Options struct {
 	// Holder names this coordinator in the run's lease. A restarted coordinator of the same name goes on at once; one of
 	// another name waits until the lease has expired. The default is a random name.
 	Holder string
-	// Before says how the coordinator before this one ended, as far as that is known.
-	Before string
+	// Before says how the coordinator before this one ended, as far as that is known. It is asked only if there was one; nil
+	// means that nothing is known.
+	Before func(context.Context) string
 	// Force takes the lease in any case: the caller knows that its holder is gone.
 	Force bool
 	// LeaseTTL is how long the run is safe from other coordinators after a renewal (15 s); Renew is the time between

@@ -92,6 +92,9 @@ func Token(key []byte, attempt string) string {
 // InvocationKey is where the coordinator puts an attempt's Invocation.
 func InvocationKey(run, attempt string) string { return attemptKey(run, attempt) + "invocation.json" }
 
+// ClaimKey is where a launcher says, create-if-absent, that it begins the attempt. No other runs it then.
+func ClaimKey(run, attempt string) string { return attemptKey(run, attempt) + "claim" }
+
 // OutcomeKey is where the launcher puts the attempt's Outcome, create-if-absent.
 func OutcomeKey(run, attempt string) string { return attemptKey(run, attempt) + "outcome.json" }
 

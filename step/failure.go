@@ -84,6 +84,6 @@ const (
 	ExitStart = 202
 	// ExitInternal: a defect of the launcher.
 	ExitInternal = 203
-	// ExitSuperseded: another outcome had already been stored for this attempt.
+	// ExitSuperseded: another launcher had begun this attempt, or stored its outcome.
 	ExitSuperseded = 204
 )

@@ -3,7 +3,7 @@
 //
 // One attempt of a step goes like this. The coordinator writes an [Invocation] to the artifact store under
 // [InvocationKey] and starts a container (or a process) whose PID 1 is the launcher, proa-step. The launcher reads the
-// invocation, fetches the inputs, writes a [Request] for the language runner, runs the runner, reads its [Result],
+// invocation, puts its [ClaimKey] so that no other runs the attempt, too, fetches the inputs, writes a [Request] for the language runner, runs the runner, reads its [Result],
 // uploads outputs and log, and writes the [Outcome] under [OutcomeKey] with a create-if-absent: the first outcome
 // counts, and there is never a second. Last, it tells the coordinator through the completion channel (channel.go).
 package step

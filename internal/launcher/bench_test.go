@@ -16,6 +16,7 @@ func BenchmarkLaunch(b *testing.B) {
 			b.Fatal(l.stderr.String())
 		}
 		b.StopTimer()
+		t.unclaim()
 		if err := t.store.Delete(b.Context(), step.OutcomeKey(run, name)); err != nil {
 			b.Fatal(err)
 		}

@@ -21,7 +21,9 @@ type config struct {
 	runID       string
 	coordinator string
 	workRoot    string
-	access      step.Access
+	// host tells this machine or pod from others.
+	host   string
+	access step.Access
 	// client reaches the coordinator; nil if there is none.
 	client *http.Client
 	// pod is the name of a pod that takes one attempt after the other; empty for any other.
@@ -57,6 +59,7 @@ func parse(environ []string) (config, error) {
 	}
 	c.attemptName, c.runID, c.coordinator = vars[step.AttemptEnv], vars[step.RunEnv], vars[step.CoordinatorEnv]
 	c.pod, c.scratch = vars[step.PodEnv], filepath.SplitList(vars[step.ScratchEnv])
+	c.host, _ = os.Hostname() // without it a claim still has a time
 	c.workRoot = firstOf(vars[step.WorkEnv], vars["TMPDIR"], "/tmp")
 	if err := c.readAccess(vars[step.AccessEnv]); err != nil {
 		return config{}, err

@@ -1,10 +1,12 @@
 package launcher
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,10 +17,11 @@ import (
 	"github.com/proa-ml/proa/step"
 )
 
-// readInvocation reads what to do, and makes sure that it wasn't done already. An error comes with the exit code.
+// readInvocation reads what to do, and claims the attempt: of two launchers that are told to run one attempt, only the first
+// does. An error comes with the exit code.
 func (l *launcher) readInvocation(ctx context.Context, e *ender) (int, error) {
 	var data []byte
-	superseded := false
+	claimed := false
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return l.persist(gctx, func() (err error) {
@@ -26,15 +29,8 @@ func (l *launcher) readInvocation(ctx context.Context, e *ender) (int, error) {
 			return err
 		})
 	})
-	group.Go(func() error {
-		err := l.persist(gctx, func() error {
-			_, err := l.store.Get(gctx, step.OutcomeKey(l.runID, l.attemptName))
-			return err
-		})
-		superseded = err == nil
-		if errors.Is(err, artifact.ErrNotFound) {
-			return nil
-		}
+	group.Go(func() (err error) {
+		claimed, err = l.putFirst(gctx, step.ClaimKey(l.runID, l.attemptName), l.claim())
 		return err
 	})
 	err := group.Wait()
@@ -43,10 +39,30 @@ func (l *launcher) readInvocation(ctx context.Context, e *ender) (int, error) {
 		return 128 + 15, errors.New("ended on request, before the step's invocation was read")
 	case err != nil:
 		return step.ExitStore, fmt.Errorf("reading the step's invocation: %w", err)
-	case superseded:
-		return step.ExitSuperseded, fmt.Errorf("attempt %s has an outcome already; nothing was run", l.attemptName)
+	case !claimed:
+		return step.ExitSuperseded, fmt.Errorf("attempt %s was begun by another launcher already; nothing was run", l.attemptName)
 	}
 	return step.ExitUsage, l.decode(data)
+}
+
+// claim is what tells this launcher from any other that is told to run the attempt.
+func (l *launcher) claim() []byte {
+	return fmt.Appendf(nil, "%s\n%d\n%s\n", l.host, os.Getpid(), l.begin.UTC().Format(time.RFC3339Nano))
+}
+
+// putFirst stores an object unless there is one, and reports whether this launcher has stored it.
+func (l *launcher) putFirst(ctx context.Context, key string, data []byte) (first bool, err error) {
+	err = l.persist(ctx, func() (err error) {
+		first, err = l.store.PutNew(ctx, key, data)
+		if err != nil || first {
+			return err
+		}
+		// Perhaps it is this very one, and only the answer was lost.
+		stored, err := l.store.Get(ctx, key)
+		first = err == nil && bytes.Equal(stored, data)
+		return err
+	})
+	return first, err
 }
 
 func (l *launcher) decode(data []byte) error {

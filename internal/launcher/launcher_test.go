@@ -141,36 +141,11 @@ func TestUnusableStart(t *testing.T) {
 	}
 	inv := b.invocation()
 	inv.Name = "another"
+	b.unclaim()
 	if l := b.start(inv); l.wait() != step.ExitUsage {
 		t.Errorf("another's invocation: %q", l.stderr.String())
 	}
 	b.noOutcome()
-}
-
-func TestFirstOutcomeCounts(t *testing.T) {
-	b := newBench(t)
-	other, err := json.Marshal(step.Outcome{APIVersion: spec.APIVersion, Run: run, Name: name, Step: "other"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := b.start(shell(b.invocation(), "echo ready; read x < "+fifo(t, b)+"; exit 0"))
-	l.awaitOutput("ready")
-	if err := b.store.Put(t.Context(), step.OutcomeKey(run, name), other); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(b.work, "fifo"), []byte("go\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if code := l.wait(); code != step.ExitSuperseded {
-		t.Errorf("exit code %d, %q", code, l.stderr.String())
-	}
-	again := b.start(b.invocation("print:ran again"))
-	if code := again.wait(); code != step.ExitSuperseded || again.stdout.String() != "" {
-		t.Errorf("with an outcome there already: exit code %d, output %q", code, again.stdout.String())
-	}
-	if stored, _ := b.object(step.OutcomeKey(run, name)); stored != string(other) {
-		t.Errorf("the outcome was replaced by %s", stored)
-	}
 }
 
 func fifo(t *testing.T, b *bench) string {

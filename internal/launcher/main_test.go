@@ -185,6 +185,14 @@ func (b *bench) object(key string) (string, bool) {
 	return string(data), err == nil
 }
 
+// unclaim lets the attempt be run once more.
+func (b *bench) unclaim() {
+	b.Helper()
+	if err := b.store.Delete(b.Context(), step.ClaimKey(run, name)); err != nil {
+		b.Fatal(err)
+	}
+}
+
 // noOutcome checks that nothing was stored.
 func (b *bench) noOutcome() {
 	b.Helper()

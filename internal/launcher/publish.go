@@ -1,7 +1,6 @@
 package launcher
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -79,18 +78,7 @@ func (l *launcher) publish(ctx context.Context, o step.Outcome) (int, error) {
 	if err != nil {
 		return step.ExitInternal, fmt.Errorf("encoding the outcome: %w", err)
 	}
-	key := step.OutcomeKey(l.runID, l.attemptName)
-	var created bool
-	err = l.persist(ctx, func() (err error) {
-		created, err = l.store.PutNew(ctx, key, data)
-		if err != nil || created {
-			return err
-		}
-		// Perhaps it is this very one, and only the answer was lost.
-		stored, err := l.store.Get(ctx, key)
-		created = err == nil && bytes.Equal(stored, data)
-		return err
-	})
+	created, err := l.putFirst(ctx, step.OutcomeKey(l.runID, l.attemptName), data)
 	switch {
 	case err != nil:
 		return step.ExitStore, fmt.Errorf("storing the outcome: %w", err)

@@ -47,6 +47,8 @@ type Config struct {
 	PullSecret string
 	// KeepPods says which finished pods stay (see RunSettings).
 	KeepPods string
+	// Pod is the name of the coordinator's pod.
+	Pod string
 	// Unlabelled is the name of the coordinator's pod if it isn't labelled with its run yet, as those of schedules.
 	Unlabelled string
 	// Coordinator is the host:port at which launchers reach the completion channel; empty means that there is none.
@@ -78,12 +80,13 @@ func LoadInCluster(env func(string) string, dir string) (InCluster, error) {
 		Job:       Owner{Name: env(envJob), UID: env(envJobUID)},
 		Listen:    ":" + strconv.Itoa(step.ChannelPort),
 
+		Pod:        env(EnvPodName),
 		PullSecret: env(envPullSecret),
 		KeepPods:   env(envKeepPods),
 	}}
 	secret := env(envSecret)
 	if secret != "" {
-		in.Config.Run, in.Config.Unlabelled = runOfJob(in.Config.Job.UID), env(EnvPodName)
+		in.Config.Run, in.Config.Unlabelled = runOfJob(in.Config.Job.UID), in.Config.Pod
 	} else {
 		secret = ObjectName(in.Config.Run)
 	}

@@ -135,7 +135,7 @@ func exitFailure(pod *corev1.Pod, code int) step.Failure {
 		return step.Failure{Kind: step.FailureConfig, Type: "LauncherStart",
 			Message: "the launcher could not start the runner: the image " + imageOf(pod) + " lacks it"}
 	case step.ExitSuperseded:
-		return lost("Superseded", "another outcome had been stored for this attempt")
+		return lost("Superseded", "another launcher had begun this attempt already, or stored another outcome for it")
 	case 137:
 		return lost("Killed", "the container was killed (SIGKILL) before it could leave an outcome")
 	case 143:

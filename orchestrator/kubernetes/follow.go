@@ -1,11 +1,13 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -121,16 +123,53 @@ type scene struct {
 	pods                map[string]*corev1.Pod
 	job                 *batchv1.Job
 	podsKnown, jobKnown bool
+	// reading is the pod whose log is being read, if any, and stop ends that.
+	reading *corev1.Pod
+	stop    func()
 }
 
 func (s *scene) update(change func()) {
 	s.mu.Lock()
 	change()
+	s.settle()
 	s.mu.Unlock()
 	select {
 	case s.changed <- struct{}{}:
 	default:
 	}
+}
+
+// settle stops the reading of a coordinator that another has replaced. The lock is held.
+func (s *scene) settle() {
+	if s.reading == nil {
+		return
+	}
+	for _, pod := range s.pods {
+		if started(pod) && byAge(s.reading, pod) < 0 {
+			s.stop()
+		}
+	}
+}
+
+// untilReplaced returns a context that ends when a younger pod than the given one has started. Its end has to be called.
+func (s *scene) untilReplaced(ctx context.Context, pod *corev1.Pod) (reading context.Context, end func()) {
+	reading, stop := context.WithCancel(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reading, s.stop = pod, stop
+	s.settle()
+	return reading, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.reading = nil
+		stop()
+	}
+}
+
+// started reports whether the container of a pod has begun, whatever became of it.
+func started(pod *corev1.Pod) bool {
+	s := containerStatus(pod)
+	return s != nil && s.ContainerID != ""
 }
 
 // look returns the pods, oldest first, and the Job, nil if there is none; known says that both were seen.
@@ -140,23 +179,13 @@ func (s *scene) look() (pods []*corev1.Pod, job *batchv1.Job, known bool) {
 	for _, pod := range s.pods {
 		pods = append(pods, pod)
 	}
-	slices.SortFunc(pods, func(a, b *corev1.Pod) int {
-		if d := a.CreationTimestamp.Compare(b.CreationTimestamp.Time); d != 0 {
-			return d
-		}
-		return compareText(a.Name, b.Name)
-	})
+	slices.SortFunc(pods, byAge)
 	return pods, s.job, s.podsKnown && s.jobKnown
 }
 
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
+// byAge orders pods, the oldest first.
+func byAge(a, b *corev1.Pod) int {
+	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
 }
 
 // jobEnd reports whether a Job is over, and why if it failed.

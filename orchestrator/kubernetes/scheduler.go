@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -121,7 +122,7 @@ func (c *Client) Schedules(ctx context.Context) ([]Schedule, error) {
 	for i := range list.Items {
 		all = append(all, scheduleOf(&list.Items[i]))
 	}
-	slices.SortFunc(all, func(a, b Schedule) int { return compareText(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b Schedule) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
 }
 

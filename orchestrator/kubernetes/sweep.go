@@ -73,7 +73,7 @@ func (c *Client) sweepPods(ctx context.Context, run string, grace time.Duration)
 	var failed error
 	see := func(pod *corev1.Pod) {
 		left[pod.Name] = true
-		if pod.DeletionTimestamp != nil {
+		if pod.DeletionTimestamp != nil && !endsLater(pod, grace) {
 			return
 		}
 		if err := c.deletePod(ctx, pod.Name, grace); err != nil {
@@ -114,6 +114,12 @@ func (c *Client) sweepPods(ctx context.Context, run string, grace time.Duration)
 }
 
 var errSwept = errors.New("nothing is left")
+
+// endsLater reports whether a pod that is being deleted was given more time than that.
+func endsLater(pod *corev1.Pod, grace time.Duration) bool {
+	given := pod.DeletionGracePeriodSeconds
+	return given != nil && *given > max(1, seconds(grace))
+}
 
 func (c *Client) deletePod(ctx context.Context, name string, grace time.Duration) error {
 	err := c.client.CoreV1().Pods(c.namespace).Delete(ctx, name, metav1.DeleteOptions{

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -39,7 +40,7 @@ type follow struct {
 	current, pod string
 	// failures counts how often reading it failed.
 	failures int
-	// last is the time stamp of the last line passed on. The container runtime stamps lines, in order.
+	// last is the time stamp of the last line of this pod that was passed on. The container runtime stamps lines, in order.
 	last time.Time
 	// reason is what was said last. podless is why the Job has no pod, as far as that is known.
 	reason, podless string
@@ -92,10 +93,18 @@ func (f *follow) idle(ctx context.Context, job *batchv1.Job, pods int) error {
 	return nil
 }
 
-// unread returns the oldest pod whose container has a log that was not read to the end.
+// unread returns the oldest pod whose container has a log that was not read to the end. A coordinator that has been replaced
+// while it seems to run has nothing to say any more.
 func (f *follow) unread(pods []*corev1.Pod) *corev1.Pod {
-	for _, pod := range pods {
-		if s := containerStatus(pod); s != nil && s.ContainerID != "" && !f.done[s.ContainerID] {
+	for i, pod := range pods {
+		s := containerStatus(pod)
+		if s == nil || s.ContainerID == "" {
+			continue
+		}
+		if s.State.Running != nil && slices.ContainsFunc(pods[i+1:], started) {
+			f.done[s.ContainerID] = true
+		}
+		if !f.done[s.ContainerID] {
 			return pod
 		}
 	}
@@ -105,6 +114,9 @@ func (f *follow) unread(pods []*corev1.Pod) *corev1.Pod {
 // read passes on the log of a pod's present container, as far as it can be had.
 func (f *follow) read(ctx context.Context, pod *corev1.Pod, replaced bool) error {
 	s := *containerStatus(pod)
+	if f.pod != pod.Name { // clocks of nodes differ
+		f.last = time.Time{}
+	}
 	if f.pod == pod.Name && f.current != s.ContainerID && !f.done[f.current] {
 		if err := f.stream(ctx, pod.Name, true, true); isSinkError(err) {
 			return errors.Unwrap(err)
@@ -116,11 +128,18 @@ func (f *follow) read(ctx context.Context, pod *corev1.Pod, replaced bool) error
 	}
 	f.pod, f.current, f.reason = pod.Name, s.ContainerID, ""
 	over := s.State.Running == nil
-	err := f.stream(ctx, pod.Name, false, over)
-	if isSinkError(err) {
+	reading, stop := f.scene.untilReplaced(ctx, pod)
+	err := f.stream(reading, pod.Name, false, over)
+	left := reading.Err() != nil
+	stop()
+	switch {
+	case isSinkError(err):
 		return errors.Unwrap(err)
-	}
-	if err != nil {
+	case left:
+		return ctx.Err()
+	case over && errors.Is(err, errNotKept):
+		err = nil
+	case err != nil:
 		f.failures++
 		f.client.logger.Debug("reading the coordinator's log is interrupted", "pod", pod.Name, "error", err)
 	}
@@ -178,24 +197,30 @@ func (f *follow) stream(ctx context.Context, pod string, previous, over bool) er
 		}
 		if whole := err == nil; whole || over {
 			if err := f.line(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
-				return sinkError{err}
+				return err
 			}
 		}
 	}
 }
 
-// line passes on one stamped line, unless it was before.
+// errNotKept is what the node says of a log instead of the log, when the container is no more.
+var errNotKept = errors.New("the node doesn't have the coordinator's log")
+
+// line passes on one stamped line, unless it was before. One without a stamp isn't the coordinator's.
 func (f *follow) line(line []byte) error {
 	stamp, text, found := bytes.Cut(line, []byte(" "))
 	at, err := time.Parse(time.RFC3339Nano, string(stamp))
 	if !found || err != nil {
-		return f.to.Line(line)
+		return fmt.Errorf("%w: %s", errNotKept, podstatus.OneLine(string(line)))
 	}
 	if !at.After(f.last) {
 		return nil
 	}
 	f.last = at
-	return f.to.Line(text)
+	if err := f.to.Line(text); err != nil {
+		return sinkError{err}
+	}
+	return nil
 }
 
 // wait says what the coordinator is waiting for.

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/proa-ml/proa/artifact"
 	"github.com/proa-ml/proa/flavor"
+	"github.com/proa-ml/proa/internal/cli/fault"
 	"github.com/proa-ml/proa/internal/cli/kit"
 	"github.com/proa-ml/proa/internal/strict"
 	"github.com/proa-ml/proa/run"
@@ -65,12 +67,24 @@ func coordinate(ctx context.Context, k *kit.Kit) (err error) {
 	}
 	options := config.Settings.engine()
 	options.Now, options.Rand, options.Holder, options.Observer = k.Now, k.Rand, in.Holder, run.NewLineObserver(k.Out)
-	options.Before = before
-	// The cluster starts a coordinator when the last one has ended, is about to, or can't be reached, so there is no lease to
-	// wait for; and should one live on unseen, it is fenced.
-	options.Force = true
+	options.Before = func(ctx context.Context) string { return cmp.Or(before, formerOf(ctx, parts.Orchestrator)) }
+	// The cluster gives the run a place when the last coordinator has ended, is about to, or can't be reached, so there is no
+	// lease to wait for; and should one live on unseen, it is fenced. But one that is started again where it was may be the
+	// one that was replaced, and doesn't take the run back.
+	options.Force = before == ""
 	_, err = run.Execute(ctx, parts, in.Run, &options)
+	if err != nil && ctx.Err() != nil {
+		return &fault.Error{Code: fault.Cancelled, Err: errors.New("it was told to end, and left the run to another coordinator"), Told: true}
+	}
 	return err
+}
+
+// formerOf asks an orchestrator that may know it what became of the coordinator before this one.
+func formerOf(ctx context.Context, orchestrator any) string {
+	if o, ok := orchestrator.(interface{ Former(context.Context) string }); ok {
+		return o.Former(ctx)
+	}
+	return ""
 }
 
 func openParts(ctx context.Context, k *kit.Kit, in flavor.Coordinator, config coordinatorConfig) (parts run.Components, closeAll func() error, err error) {

@@ -5,14 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/proa-ml/proa/flavor"
 	"github.com/proa-ml/proa/internal/cli/fault"
-	"github.com/proa-ml/proa/internal/cli/progress"
 	"github.com/proa-ml/proa/internal/cli/settle"
 	"github.com/proa-ml/proa/orchestrator"
 	"github.com/proa-ml/proa/run"
@@ -67,7 +63,7 @@ func (l *launch) abandon(ctx context.Context) error {
 // follow shows the run until it has ended. The first interrupt cancels it; the second leaves it alone.
 func (l *launch) follow(ctx context.Context) error {
 	f := &following{launch: l, stage: l.view.Stage("coordinator"), heard: make(chan struct{})}
-	f.end.Observer = run.Once(l.view)
+	f.end.Observer = run.Once(takeovers{f})
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	cancelled := make(chan struct{})
@@ -75,47 +71,14 @@ func (l *launch) follow(ctx context.Context) error {
 		defer close(cancelled)
 		f.cancelOnInterrupt(ctx, stop)
 	}()
-	err := l.remote.Follow(ctx, l.run.ID, f.line, f.stage.Waiting)
-	f.stage.Done("")
+	err := l.remote.Follow(ctx, l.run.ID, f.line, f.waiting)
+	f.arrived()
 	stop(nil)
 	<-cancelled
 	if errors.Is(context.Cause(ctx), errNeverStarted) {
 		return l.withdraw()
 	}
 	return f.ended(l.interrupt.last, err)
-}
-
-// following is a run that is being followed.
-type following struct {
-	*launch
-	stage *progress.Stage
-	end   ending
-	// heard is closed at the first event: the coordinator drives the run.
-	heard chan struct{}
-	once  sync.Once
-	// cancelling says that the coordinator was asked to cancel.
-	cancelling atomic.Bool
-}
-
-// line takes one line of the coordinator's output. What isn't an event is its own words, such as why it can't go on.
-func (f *following) line(line []byte) error {
-	if len(line) > 0 && line[0] != '{' {
-		f.view.Notice("coordinator: " + string(line))
-		return nil
-	}
-	if err := run.DecodeLines(newLine(line), &f.end); err != nil {
-		return err
-	}
-	if f.end.events > 0 {
-		f.once.Do(func() {
-			close(f.heard)
-			f.stage.Done("")
-		})
-	}
-	if f.end.status.Final() {
-		return io.EOF
-	}
-	return nil
 }
 
 var errNeverStarted = errors.New("the coordinator never started")
@@ -227,6 +190,7 @@ func (f *following) ended(ctx context.Context, err error) error {
 		if err == nil {
 			err = errors.New("its coordinator ended before it")
 		}
+		f.sayWords()
 		return fault.New(fault.Infrastructure, comeBack, "run %s can't be followed any more: %w", l.run.Name, err)
 	}
 	if err := l.remote.Finish(ctx, l.run.ID); err != nil {

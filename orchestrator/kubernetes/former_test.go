@@ -1,0 +1,99 @@
+package kubernetes
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func TestFormerEnd(t *testing.T) {
+	at := func(minutes int) metav1.Time { return metav1.NewTime(time.Unix(int64(minutes)*60, 0)) }
+	pod := func(name string, born int, change func(*corev1.Pod)) corev1.Pod {
+		p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: at(born)}}
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{ContainerID: "c-" + name}}
+		if change != nil {
+			change(&p)
+		}
+		return p
+	}
+	ended := func(code int32, reason string) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			p.Status.ContainerStatuses[0].State.Terminated = &corev1.ContainerStateTerminated{ExitCode: code, Reason: reason}
+		}
+	}
+	own := pod("own", 9, nil)
+	for want, former := range map[string][]corev1.Pod{
+		"its pod is gone: it was deleted, or its node was lost": nil,
+		"its pod a was deleted":                                 {pod("a", 1, func(p *corev1.Pod) { p.DeletionTimestamp = &own.CreationTimestamp })},
+		"the pod was evicted from its node: low on memory": {pod("a", 1, func(p *corev1.Pod) {
+			p.Status.Phase, p.Status.Reason, p.Status.Message = corev1.PodFailed, "Evicted", "low on memory"
+		})},
+		"the pod had to give way to a more important one: by default-scheduler": {pod("a", 1, func(p *corev1.Pod) {
+			p.DeletionTimestamp = &own.CreationTimestamp
+			p.Status.Conditions = []corev1.PodCondition{{
+				Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "PreemptionByScheduler", Message: "by default-scheduler",
+			}}
+		})},
+		"it was killed for using more memory than it may": {pod("a", 1, ended(137, "OOMKilled"))},
+		"it ended with exit code 5":                       {pod("b", 2, ended(5, "Error")), pod("a", 1, ended(1, "Error"))},
+		"its pod a did not answer any more":               {pod("a", 1, nil)},
+	} {
+		if got := formerEnd(append(former, own), "own"); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// A coordinator that has been replaced has nothing to say any more, though it seems to run.
+func TestFollowLeavesWhoWasReplaced(t *testing.T) {
+	pod := func(name string, born int64, running bool) *corev1.Pod {
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(time.Unix(born, 0))}}
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{ContainerID: "c-" + name}}
+		if running {
+			p.Status.ContainerStatuses[0].State.Running = &corev1.ContainerStateRunning{}
+		}
+		return p
+	}
+	old, over, young := pod("old", 1, true), pod("over", 1, false), pod("young", 2, true)
+	for want, pods := range map[string][]*corev1.Pod{"old": {old}, "young": {old, young}, "over": {over, young}} {
+		if got := (&follow{done: map[string]bool{}}).unread(pods); got == nil || got.Name != want {
+			t.Errorf("of %d pods, %v is read, want %s", len(pods), got, want)
+		}
+	}
+	s := &scene{changed: make(chan struct{}, 1), pods: map[string]*corev1.Pod{"old": old}}
+	reading, end := s.untilReplaced(t.Context(), old)
+	s.update(func() {
+		s.pods["coming"] = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "coming", CreationTimestamp: young.CreationTimestamp}}
+	})
+	if reading.Err() != nil {
+		t.Error("the reading ended before the other coordinator had started")
+	}
+	s.update(func() { s.pods["young"] = young })
+	if reading.Err() == nil {
+		t.Error("the coordinator that was replaced is still read")
+	}
+	end()
+	if reading, end := s.untilReplaced(t.Context(), young); reading.Err() != nil {
+		t.Error("the young coordinator isn't read")
+	} else {
+		end()
+	}
+}
+
+// What the node says instead of a log isn't the coordinator's.
+func TestFollowKeepsTheNodesWordsToItself(t *testing.T) {
+	var got []string
+	f := &follow{to: Follower{Line: func(line []byte) error { got = append(got, string(line)); return nil }}}
+	stamped := "2026-11-24T08:00:00.000000001Z "
+	for line, fails := range map[string]bool{stamped + "one": false, "unable to retrieve container logs for containerd://0": true} {
+		if err := f.line([]byte(line)); (err != nil) != fails {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+	if strings.Join(got, ",") != "one" {
+		t.Errorf("passed on %q", got)
+	}
+}
