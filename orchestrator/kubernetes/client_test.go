@@ -123,7 +123,7 @@ func TestLoadInCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Config{
-		Namespace: "ml", Run: "r1", Job: Owner{"proa-r1", "u1"}, Secret: "proa-r1", Coordinator: "[fd00::7]:8443", Listen: ":8443",
+		Namespace: "ml", Run: "r1", Job: Owner{"proa-r1", "u1"}, Secret: "proa-r1", Coordinator: "[fd00::7]:8443", Pod: "proa-r1-x", Listen: ":8443",
 		Certificate: []byte("cert"), PrivateKey: []byte("key"), Key: []byte("key"),
 	}
 	if diff := cmp.Diff(want, in.Config); diff != "" {
