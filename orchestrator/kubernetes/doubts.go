@@ -16,18 +16,31 @@ func (t *tracker) settle() time.Time {
 	var next time.Time
 	now := t.now()
 	for name, a := range t.attempts {
+		if a.held != nil && !now.Before(a.heldUntil) {
+			t.release(a, nil)
+		}
 		d, until := a.due()
 		switch {
+		case a.held != nil:
+			next = earlier(next, a.heldUntil)
 		case d == nil:
 		case !now.Before(until):
 			failure := d.failure
 			a.limit = nil
 			t.tell(a, driver.Status{Attempt: name, Phase: driver.Ended, ExitCode: -1, Failure: &failure}, nil)
-		case next.IsZero() || until.Before(next):
-			next = until
+		default:
+			next = earlier(next, until)
 		}
 	}
 	return next
+}
+
+// earlier returns the earlier time, where the first may be none yet.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // due returns what the attempt becomes first unless it changes, and when; nil if it may stay as it is.

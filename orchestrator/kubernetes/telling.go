@@ -15,7 +15,9 @@ func (t *tracker) report(s driver.Status) {
 		return
 	}
 	if s.Outcome != nil && s.Outcome.Status == step.Cancelled && s.Failure == nil {
-		s.Failure = a.disruption
+		if s.Failure = a.disruption; s.Failure == nil && t.hold(a, s) {
+			return
+		}
 	}
 	t.tell(a, s, nil)
 }

@@ -43,6 +43,10 @@ type tracked struct {
 	limitUntil time.Time
 	// disruption is what the cluster said it does to the pod, if it did.
 	disruption *step.Failure
+	// deleted says that the pod was told to go; held is an outcome that waits for what the pod says about its end.
+	deleted   bool
+	held      *driver.Status
+	heldUntil time.Time
 	// marked says that the attempt existed before the list under way was asked for.
 	marked bool
 }
@@ -156,6 +160,7 @@ func (t *tracker) sync(pods []corev1.Pod) {
 	}
 	for name, a := range t.attempts {
 		if a.marked && !listed[name] {
+			t.release(a, nil)
 			t.tell(a, lostStatus(name), nil)
 		}
 	}
@@ -189,6 +194,8 @@ func (t *tracker) gone(pod *corev1.Pod) {
 	}
 	a := t.get(name)
 	a.exists = true
+	t.explain(a, pod)
+	t.release(a, nil)
 	s := vanished(pod)
 	s.Attempt = name
 	t.tell(a, s, nil)
@@ -244,6 +251,10 @@ func (t *tracker) observe(pod *corev1.Pod) {
 	a.exists = true
 	if f := disruption(pod); f != nil {
 		a.disruption = f
+	}
+	a.deleted = pod.DeletionTimestamp != nil
+	if t.explain(a, pod); a.held != nil {
+		return
 	}
 	o := observe(pod)
 	o.status.Attempt = name

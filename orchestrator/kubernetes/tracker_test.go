@@ -269,3 +269,34 @@ func TestTrackerTellsWhyAPodHadToGo(t *testing.T) {
 	tr.report(cancelled)
 	expectTold(t, h, "attempt-1 running", "attempt-1 ended cancelled preempted")
 }
+
+// A node that evicts a pod says so after the launcher has ended.
+func TestTrackerAwaitsWhyAPodWasEnded(t *testing.T) {
+	for name, c := range map[string]struct {
+		then func(tr *tracker, now *time.Time)
+		want string
+	}{
+		"evicted":     {func(tr *tracker, _ *time.Time) { tr.set(savedPod(t, "evicted")) }, "attempt-1 ended cancelled evicted"},
+		"preempted":   {func(tr *tracker, _ *time.Time) { tr.set(savedPod(t, "running-preempted")) }, "attempt-1 ended cancelled preempted"},
+		"deleted":     {func(tr *tracker, _ *time.Time) { tr.set(savedPod(t, "running-deleted")) }, "attempt-1 ended cancelled"},
+		"ended":       {func(tr *tracker, _ *time.Time) { tr.set(savedPod(t, "killed")) }, "attempt-1 ended cancelled"},
+		"gone":        {func(tr *tracker, _ *time.Time) { tr.gone(savedPod(t, "running")) }, "attempt-1 ended cancelled"},
+		"not listed":  {func(tr *tracker, _ *time.Time) { tr.mark(); tr.sync(nil) }, "attempt-1 ended cancelled"},
+		"never comes": {func(tr *tracker, now *time.Time) { *now = now.Add(explainLimit); tr.settle() }, "attempt-1 ended cancelled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr, h, now := trackerAt(t)
+			tr.set(savedPod(t, "running"))
+			cancelled := outcome("attempt-1")
+			cancelled.Outcome.Status = step.Cancelled
+			tr.report(cancelled)
+			tr.set(savedPod(t, "terminated-still-running"))
+			if next := tr.settle(); !next.Equal(now.Add(explainLimit)) {
+				t.Errorf("settled until %v", next)
+			}
+			expectTold(t, h, "attempt-1 running")
+			c.then(tr, now)
+			expectTold(t, h, "attempt-1 running", c.want)
+		})
+	}
+}
