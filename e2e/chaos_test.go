@@ -104,6 +104,7 @@ func (s *storms) storm(ts *testscript.TestScript, neg bool, args []string) {
 	if err := w.program.Wait(); err != nil && !w.killed {
 		ts.Fatalf("the client failed: %v", err)
 	}
+	s.clear(ts)
 	s.judge(ts, run)
 	if diff := cmp.Diff(s.want, digests(run)); diff != "" {
 		ts.Fatalf("the artifacts are not those of an undisturbed run (-undisturbed +this):\n%s", diff)

@@ -38,11 +38,21 @@ func TestFormerEnd(t *testing.T) {
 			}}
 		})},
 		"it was killed for using more memory than it may": {pod("a", 1, ended(137, "OOMKilled"))},
+		"its process was killed (SIGKILL)":                {pod("a", 1, ended(137, "Error"))},
 		"it ended with exit code 5":                       {pod("b", 2, ended(5, "Error")), pod("a", 1, ended(1, "Error"))},
 		"its pod a did not answer any more":               {pod("a", 1, nil)},
 	} {
 		if got := formerEnd(append(former, own), "own"); got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	for want, change := range map[string]func(*corev1.Pod){
+		"": nil, "it was killed for using more memory than it may": func(p *corev1.Pod) {
+			p.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"}
+		},
+	} {
+		if got := processEnd([]corev1.Pod{pod("a", 1, ended(5, "Error")), pod("own", 9, change)}, "own"); got != want {
+			t.Errorf("of the process before: got %q, want %q", got, want)
 		}
 	}
 }

@@ -67,7 +67,7 @@ func coordinate(ctx context.Context, k *kit.Kit) (err error) {
 	}
 	options := config.Settings.engine()
 	options.Now, options.Rand, options.Holder, options.Observer = k.Now, k.Rand, in.Holder, run.NewLineObserver(k.Out)
-	options.Before = func(ctx context.Context) string { return cmp.Or(before, formerOf(ctx, parts.Orchestrator)) }
+	options.Before = func(ctx context.Context) string { return formerEnd(ctx, parts.Orchestrator, before) }
 	// The cluster gives the run a place when the last coordinator has ended, is about to, or can't be reached, so there is no
 	// lease to wait for; and should one live on unseen, it is fenced. But one that is started again where it was may be the
 	// one that was replaced, and doesn't take the run back.
@@ -79,12 +79,15 @@ func coordinate(ctx context.Context, k *kit.Kit) (err error) {
 	return err
 }
 
-// formerOf asks an orchestrator that may know it what became of the coordinator before this one.
-func formerOf(ctx context.Context, orchestrator any) string {
-	if o, ok := orchestrator.(interface{ Former(context.Context) string }); ok {
-		return o.Former(ctx)
+// formerEnd says how the coordinator before ended: in its own words or, if it could say nothing, in those of the orchestrator.
+func formerEnd(ctx context.Context, orchestrator any, words string) string {
+	o, knows := orchestrator.(interface {
+		Former(ctx context.Context, samePlace bool) string
+	})
+	if !knows || words != "" && words != silence {
+		return words
 	}
-	return ""
+	return cmp.Or(o.Former(ctx, words == silence), words)
 }
 
 func openParts(ctx context.Context, k *kit.Kit, in flavor.Coordinator, config coordinatorConfig) (parts run.Components, closeAll func() error, err error) {

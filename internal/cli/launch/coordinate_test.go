@@ -41,7 +41,12 @@ func (idle) Watch(ctx context.Context, _ string, _ []string, _ orchestratordrive
 	return ctx.Err()
 }
 
-func (idle) Former(context.Context) string { return "its pod was deleted" }
+func (idle) Former(_ context.Context, samePlace bool) string {
+	if samePlace {
+		return "it was killed"
+	}
+	return "its pod was deleted"
+}
 
 func (idle) Close() error { return nil }
 
@@ -120,7 +125,7 @@ func TestRestartedCoordinatorDoesNotTakeTheRunBack(t *testing.T) {
 
 // What became of the one before is recorded, whether it could say so itself or not.
 func TestTakeoverIsRecorded(t *testing.T) {
-	for words, want := range map[string]string{"": "its pod was deleted", "panic: on fire\n\ngoroutine 1": "panic: on fire"} {
+	for words, want := range map[string]string{"": "its pod was deleted", "\n": "it was killed", "panic: on fire\n\ngoroutine 1": "panic: on fire"} {
 		p, k, _ := pod(t)
 		if words != "" {
 			if err := os.WriteFile(p.in.LastWords, []byte(words), 0o600); err != nil {
