@@ -53,6 +53,10 @@ func TestClusterRunsWithoutALook(t *testing.T) {
 			if err := client.Admits(t.Context(), []driver.Attempt{w.attempt("run", "told-1")}); err != nil {
 				t.Error(err)
 			}
+			policies, err := client.NetworkPolicies(t.Context(), Network{})
+			if err != nil || !strings.Contains(policies, "# - API server: port 443") || !strings.Contains(policies, "# - API server: port 6443") {
+				t.Errorf("the network policies of who may not look for the API server: %s %v", policies, err)
+			}
 			run := "run-" + name
 			if err := client.Submit(t.Context(), w.submission(run, `{"Lines": 1, "Starts": 1}`)); err != nil {
 				t.Fatal(err)
