@@ -1,7 +1,6 @@
 package kubernetes
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -54,56 +53,5 @@ func TestFormerEnd(t *testing.T) {
 		if got := processEnd([]corev1.Pod{pod("a", 1, ended(5, "Error")), pod("own", 9, change)}, "own"); got != want {
 			t.Errorf("of the process before: got %q, want %q", got, want)
 		}
-	}
-}
-
-// A coordinator that has been replaced has nothing to say any more, though it seems to run.
-func TestFollowLeavesWhoWasReplaced(t *testing.T) {
-	pod := func(name string, born int64, running bool) *corev1.Pod {
-		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(time.Unix(born, 0))}}
-		p.Status.ContainerStatuses = []corev1.ContainerStatus{{ContainerID: "c-" + name}}
-		if running {
-			p.Status.ContainerStatuses[0].State.Running = &corev1.ContainerStateRunning{}
-		}
-		return p
-	}
-	old, over, young := pod("old", 1, true), pod("over", 1, false), pod("young", 2, true)
-	for want, pods := range map[string][]*corev1.Pod{"old": {old}, "young": {old, young}, "over": {over, young}} {
-		if got := (&follow{done: map[string]bool{}}).unread(pods); got == nil || got.Name != want {
-			t.Errorf("of %d pods, %v is read, want %s", len(pods), got, want)
-		}
-	}
-	s := &scene{changed: make(chan struct{}, 1), pods: map[string]*corev1.Pod{"old": old}}
-	reading, end := s.untilReplaced(t.Context(), old)
-	s.update(func() {
-		s.pods["coming"] = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "coming", CreationTimestamp: young.CreationTimestamp}}
-	})
-	if reading.Err() != nil {
-		t.Error("the reading ended before the other coordinator had started")
-	}
-	s.update(func() { s.pods["young"] = young })
-	if reading.Err() == nil {
-		t.Error("the coordinator that was replaced is still read")
-	}
-	end()
-	if reading, end := s.untilReplaced(t.Context(), young); reading.Err() != nil {
-		t.Error("the young coordinator isn't read")
-	} else {
-		end()
-	}
-}
-
-// What the node says instead of a log isn't the coordinator's.
-func TestFollowKeepsTheNodesWordsToItself(t *testing.T) {
-	var got []string
-	f := &follow{to: Follower{Line: func(line []byte) error { got = append(got, string(line)); return nil }}}
-	stamped := "2026-11-24T08:00:00.000000001Z "
-	for line, fails := range map[string]bool{stamped + "one": false, "unable to retrieve container logs for containerd://0": true} {
-		if err := f.line([]byte(line)); (err != nil) != fails {
-			t.Errorf("%q: %v", line, err)
-		}
-	}
-	if strings.Join(got, ",") != "one" {
-		t.Errorf("passed on %q", got)
 	}
 }

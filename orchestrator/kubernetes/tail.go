@@ -128,7 +128,10 @@ func (f *follow) read(ctx context.Context, pod *corev1.Pod, replaced bool) error
 	}
 	f.pod, f.current, f.reason = pod.Name, s.ContainerID, ""
 	over := s.State.Running == nil
-	reading, stop := f.scene.untilReplaced(ctx, pod)
+	reading, stop := ctx, func() {}
+	if !over {
+		reading, stop = f.scene.untilReplaced(ctx, pod)
+	}
 	err := f.stream(reading, pod.Name, false, over)
 	left := reading.Err() != nil
 	stop()

@@ -50,6 +50,9 @@ func (f *following) line(line []byte) error {
 // waiting shows what keeps the coordinator, or the one that is to take over, from running.
 func (f *following) waiting(reason string) {
 	f.sayWords()
+	if f.end.events > 0 {
+		reason = "lost, and another takes over: " + reason
+	}
 	if f.stage == nil {
 		f.stage = f.view.Stage("coordinator")
 	}
