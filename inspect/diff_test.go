@@ -20,8 +20,8 @@ func TestDiff(t *testing.T) {
 	raw := func(text string) json.RawMessage { return json.RawMessage(text) }
 	kubernetes := plan.Target{Images: true, Base: "python:{python}-slim", Platform: "linux/amd64"}
 	tests := map[string]struct {
-		a, b func(*twin)
-		want []string
+		a, b, both func(*twin)
+		want       []string
 		// same says that the runs differ in nothing that counts.
 		same bool
 	}{
@@ -147,6 +147,16 @@ func TestDiff(t *testing.T) {
 			},
 			same: true, want: []string{"run: revision: abc -> def", "run: image: r@1 -> r@2", "equal: load,train,report"},
 		},
+		"several images": {
+			a: func(w *twin) {
+				w.target, w.change = kubernetes, func(p *plan.Plan) { p.Images[0].Ref, p.Images[1].Ref = "r@"+digest("1"), "r@"+digest("2") }
+			},
+			b: func(w *twin) {
+				w.target, w.change = kubernetes, func(p *plan.Plan) { p.Images[0].Ref, p.Images[1].Ref = "r@"+digest("3"), "r@"+digest("4") }
+			},
+			both: func(w *twin) { w.spec.Steps[1].Settings = &spec.Settings{Docker: &spec.Docker{User: "1000"}} },
+			same: true, want: []string{"run: image of load, report: r@1 -> r@3", "run: image of train: r@2 -> r@4", "equal: load,train,report"},
+		},
 		"on this machine and on a cluster": {
 			b: func(w *twin) {
 				w.target, w.change = kubernetes, func(p *plan.Plan) { p.Images[0].Ref = "r@" + digest("2") }
@@ -209,6 +219,10 @@ func TestDiff(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			a, b, m := newTwin(), newTwin(), memory.New()
+			if test.both != nil {
+				test.both(a)
+				test.both(b)
+			}
 			if test.a != nil {
 				test.a(a)
 			}

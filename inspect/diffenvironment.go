@@ -114,7 +114,7 @@ func (d *differ) images() []Change {
 	for _, p := range slices.SortedFunc(maps.Keys(steps), func(p, q pair) int { return strings.Compare(p.a+p.b, q.a+q.b) }) {
 		name := ""
 		if len(steps) > 1 {
-			name = "of " + strings.Join(steps[p], ", ")
+			name = "of " + Names(steps[p], 3)
 		}
 		c.compare(whatImage, name, p.a, p.b)
 	}

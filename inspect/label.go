@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 )
@@ -13,4 +14,17 @@ func Label(name string) string {
 		}
 		return r
 	}, name)
+}
+
+// Names lists the first names of many.
+func Names(names []string, most int) string {
+	var shown []string
+	for _, name := range names[:min(most, len(names))] {
+		shown = append(shown, Label(name))
+	}
+	list := strings.Join(shown, ", ")
+	if more := len(names) - most; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return list
 }

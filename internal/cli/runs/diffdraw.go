@@ -29,7 +29,7 @@ func drawDiff(d inspect.Diff, width int, styled bool) string {
 	w.changes(d.Run, "")
 	for _, e := range d.Environments {
 		w.line("", "")
-		w.line(text.Bold, "environment of "+some(e.Steps, 3))
+		w.line(text.Bold, "environment of "+inspect.Names(e.Steps, 3))
 		w.changes(e.Changes, "")
 	}
 	for _, s := range d.Steps {
@@ -88,21 +88,8 @@ func verdictOn(d inspect.Diff) string {
 	case n == 1:
 		return "1 step is equal: " + inspect.Label(d.Equal[0])
 	default:
-		return fmt.Sprintf("%d steps are equal: %s", n, some(d.Equal, 5))
+		return fmt.Sprintf("%d steps are equal: %s", n, inspect.Names(d.Equal, 5))
 	}
-}
-
-// some lists the first names of many.
-func some(names []string, most int) string {
-	var shown []string
-	for _, name := range names[:min(most, len(names))] {
-		shown = append(shown, inspect.Label(name))
-	}
-	list := strings.Join(shown, ", ")
-	if more := len(names) - most; more > 0 {
-		list += fmt.Sprintf(" and %d more", more)
-	}
-	return list
 }
 
 // changes draws what differs, of a step if there is one.
