@@ -91,7 +91,7 @@ func ReadDiff(ctx context.Context, m driver.Reader, a, b string) (Diff, error) {
 	if err != nil {
 		return Diff{}, err
 	}
-	d := &differ{a: first, b: second, causes: map[string][]Cause{}, environments: map[string][]Change{}}
+	d := &differ{a: first, b: second, causes: map[string][]Cause{}, environments: map[string][]Change{}, pairs: map[[2]string][]Change{}}
 	return d.diff(), nil
 }
 
@@ -171,6 +171,7 @@ func (w *whole) describe() error {
 		if built := w.plan.Image(f.plan.Image); built != nil {
 			f.image = *built
 		}
+		f.image.Steps = nil
 		w.steps[s.Name] = f
 	}
 	return nil
@@ -183,6 +184,8 @@ type differ struct {
 	causes map[string][]Cause
 	// environments are the changes of what a step runs in, by the step's name.
 	environments map[string][]Change
+	// pairs are the changes between two images, by their keys: most steps share one.
+	pairs map[[2]string][]Change
 }
 
 func (d *differ) diff() Diff {
@@ -198,7 +201,7 @@ func (d *differ) diff() Diff {
 	}
 	for _, name := range names {
 		if d.inBoth(name) {
-			d.environments[name] = environmentChanges(d.a.steps[name], d.b.steps[name])
+			d.environments[name] = d.environment(name)
 		}
 	}
 	for _, name := range names {

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/proa-ml/proa/plan"
 )
 
 // word is what a field of an image is called for people.
@@ -23,9 +25,22 @@ func words() []word {
 	}
 }
 
-// environmentChanges compares what two steps run in.
-func environmentChanges(a, b facts) []Change {
-	x, y := fields(a.image), fields(b.image)
+// environment compares what a step runs in.
+func (d *differ) environment(name string) []Change {
+	a, b := d.a.steps[name], d.b.steps[name]
+	pair := [2]string{a.image.Key, b.image.Key}
+	shared, known := d.pairs[pair]
+	if !known {
+		shared = imageChanges(a.image, b.image)
+		d.pairs[pair] = shared
+	}
+	c := changes(slices.Clone(shared))
+	c.maps("variable", a.variables, b.variables)
+	return c
+}
+
+func imageChanges(a, b plan.Image) []Change {
+	x, y := fields(a), fields(b)
 	for _, stacks := range []string{"base", "platform"} { // a run of processes knows only those that the pipeline names
 		if x[stacks] == "" || y[stacks] == "" {
 			delete(x, stacks)
@@ -38,7 +53,6 @@ func environmentChanges(a, b facts) []Change {
 			c.maps(w.what, parts(x[w.field]), parts(y[w.field]))
 		}
 	}
-	c.maps("variable", a.variables, b.variables)
 	return c
 }
 
