@@ -6,12 +6,11 @@ import (
 	"path/filepath"
 	"testing"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/proa-ml/proa/internal/testbed/rights"
 )
 
 // testNotPermitted looks at the server with the eyes of a user who may do nothing, and of one who may do all but forward.
@@ -31,28 +30,17 @@ func testNotPermitted(t *testing.T, s *Server) {
 // asUser returns the server as a user sees it who may do what the rules allow in its namespace.
 func asUser(t *testing.T, s *Server, name string, rules []rbacv1.PolicyRule) *Server {
 	t.Helper()
-	ctx, opts := limited(t), metav1.CreateOptions{}
-	meta := metav1.ObjectMeta{Name: name}
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	accounts := s.client.CoreV1().ServiceAccounts(s.cfg.Namespace)
-	_, err := accounts.Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, opts)
-	check(err)
-	_, err = s.client.RbacV1().Roles(s.cfg.Namespace).Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: rules}, opts)
-	check(err)
-	_, err = s.client.RbacV1().RoleBindings(s.cfg.Namespace).Create(ctx, &rbacv1.RoleBinding{ObjectMeta: meta,
-		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
-		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Name: name, Namespace: s.cfg.Namespace}}}, opts)
-	check(err)
-	token, err := accounts.CreateToken(ctx, name, &authenticationv1.TokenRequest{}, opts)
+	token, err := rights.User{Namespace: s.cfg.Namespace, Name: name}.Make(limited(t), s.client, s.cfg.Namespace, rules)
 	check(err)
 	config := api.NewConfig()
 	config.Clusters["c"] = &api.Cluster{Server: s.Host(), CertificateAuthorityData: s.rest.CAData}
-	config.AuthInfos["u"] = &api.AuthInfo{Token: token.Status.Token}
+	config.AuthInfos["u"] = &api.AuthInfo{Token: token}
 	config.Contexts[name] = &api.Context{Cluster: "c", AuthInfo: "u"}
 	path := filepath.Join(t.TempDir(), fmt.Sprintf("%s.kubeconfig", name))
 	check(clientcmd.WriteToFile(*config, path))

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/proa-ml/proa/artifact"
+	"github.com/proa-ml/proa/internal/testbed/rights"
 	"github.com/proa-ml/proa/orchestrator/driver"
 	"github.com/proa-ml/proa/orchestrator/drivertest"
 	"github.com/proa-ml/proa/spec"
@@ -36,7 +37,7 @@ func TestClusterLauncher(t *testing.T) {
 	t.Parallel()
 	w := onCluster(t)
 	w.image = launcherImage(t)
-	used := w.asAccount(t, serviceAccount)
+	notes := w.asAccount(t, serviceAccount)
 	run := "run-" + random(t, 8)
 	o := w.open(t, run, true)
 	h := watching(t, o, run)
@@ -67,7 +68,7 @@ func TestClusterLauncher(t *testing.T) {
 		}
 	}
 	eventually(t, "the idle pod is deleted", func() bool { return len(w.pods(t)) == 0 })
-	if diff := cmp.Diff(accessTexts(buildRole("").Rules), used()); diff != "" {
+	if diff := cmp.Diff(rights.Permitted(buildRole("").Rules), notes.Taken()); diff != "" {
 		t.Errorf("a coordinator's role and what it has asked of the cluster differ (-role +asked):\n%s", diff)
 	}
 }

@@ -1,107 +1,62 @@
 package kubernetes
 
 import (
-	"net/http"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/proa-ml/proa/internal/testbed/rights"
 )
 
-// asAccount has coordinators reach the cluster as a service account of the test's namespace. The result tells what they have
-// asked of it.
-func (w *world) asAccount(t *testing.T, name string) (used func() []string) {
+// asAccount has coordinators reach the cluster as a service account of the test's namespace. The notes tell what that took.
+func (w *world) asAccount(t *testing.T, name string) *rights.Notes {
 	t.Helper()
-	config := w.account(t, name)
-	var mu sync.Mutex
-	var asked []string
-	config.WrapTransport = func(next http.RoundTripper) http.RoundTripper {
-		return transport(func(r *http.Request) (*http.Response, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			if text := askedBy(r); !slices.Contains(asked, text) {
-				asked = append(asked, text)
-			}
-			return next.RoundTrip(r)
-		})
+	notes, err := rights.Take(w.client.rest, w.client.namespace)
+	if err != nil {
+		t.Fatal(err)
 	}
-	w.coordinator = config
-	return func() []string {
-		mu.Lock()
-		defer mu.Unlock()
-		return slices.Sorted(slices.Values(asked))
+	t.Cleanup(notes.Close)
+	kubeconfig := notes.Kubeconfig(name, w.account(t, name).BearerToken)
+	if w.coordinator, err = clientcmd.NewDefaultClientConfig(*kubeconfig, nil).ClientConfig(); err != nil {
+		t.Fatal(err)
 	}
+	return notes
 }
 
-type transport func(*http.Request) (*http.Response, error)
-
-func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
-
-// askedBy says which right a request for a namespace's objects takes.
-func askedBy(r *http.Request) string {
-	_, path, _ := strings.Cut(r.URL.Path, "/namespaces/")
-	parts := strings.Split(path, "/")[1:]
-	verb := map[string]string{
-		http.MethodPost: "create", http.MethodPut: "update", http.MethodPatch: "patch", http.MethodDelete: "delete", http.MethodGet: "get",
-	}[r.Method]
-	switch {
-	case r.URL.Query().Has("watch"):
-		verb = "watch"
-	case verb == "get" && len(parts) == 1:
-		verb = "list"
-	}
-	return verb + " " + strings.Join(append(parts[:1:1], parts[min(2, len(parts)):]...), "/")
-}
-
-func accessTexts(rules []rbacv1.PolicyRule) []string {
-	var texts []string
-	for _, a := range accesses(rules) {
-		texts = append(texts, a.String())
-	}
-	slices.Sort(texts)
-	return texts
-}
-
-// account is how to reach the cluster as a service account, and as nobody else.
+// account is how to reach the cluster as a service account.
 func (w *world) account(t *testing.T, name string) *rest.Config {
 	t.Helper()
 	token, err := w.api.CoreV1().ServiceAccounts(w.client.namespace).CreateToken(t.Context(), name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return w.bearing(token.Status.Token)
+}
+
+// bearing is how to reach the cluster with a token, and as nobody else.
+func (w *world) bearing(token string) *rest.Config {
 	config := rest.AnonymousClientConfig(w.client.rest)
-	config.BearerToken = token.Status.Token
+	config.BearerToken = token
 	return config
 }
 
 // member is a client of somebody who may do in a namespace what the rules say, and nothing else.
 func (w *world) member(t *testing.T, namespace, name string, rules []rbacv1.PolicyRule) *Client {
 	t.Helper()
-	ctx, meta, opts := t.Context(), metav1.ObjectMeta{Name: name}, metav1.CreateOptions{}
-	check := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
+	token, err := rights.User{Namespace: w.client.namespace, Name: name}.Make(t.Context(), w.api, namespace, rules)
+	if err != nil {
+		t.Fatal(err)
 	}
-	_, err := w.api.CoreV1().ServiceAccounts(w.client.namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, opts)
-	check(err)
-	_, err = w.api.RbacV1().Roles(namespace).Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: rules}, opts)
-	check(err)
-	_, err = w.api.RbacV1().RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{
-		ObjectMeta: meta, Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: name, Namespace: w.client.namespace}},
-		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
-	}, opts)
-	check(err)
-	client, err := NewClient(ClientConfig{Context: name, Namespace: namespace}, &Options{Rest: w.account(t, name)})
-	check(err)
+	client, err := NewClient(ClientConfig{Context: name, Namespace: namespace}, &Options{Rest: w.bearing(token)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return client
 }
 
