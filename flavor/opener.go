@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	imagedriver "github.com/proa-ml/proa/image/driver"
@@ -120,9 +119,9 @@ type Admitter interface {
 
 // RegistryDoubter is the power of a Remote that knows of clusters on this machine whose nodes can't pull from everywhere.
 type RegistryDoubter interface {
-	// DoubtRegistry says why the nodes may not pull from a registry at an address of this machine, and what to do; empty if
-	// nothing speaks against it.
-	DoubtRegistry(ctx context.Context, host string) string
+	// DoubtRegistry says why the nodes may not pull from the registry of that name, which is at an address of this machine, and
+	// what to do; empty if nothing speaks against it.
+	DoubtRegistry(ctx context.Context, name, host string) string
 }
 
 // DoubtRegistry says why the nodes of a stack's orchestrator may not pull from its registry, if that is at an address of this
@@ -138,7 +137,7 @@ func (c Catalogue) DoubtRegistry(ctx context.Context, remote Remote, s stack.Res
 	if err != nil || f.Local(settings) == "" {
 		return ""
 	}
-	return strings.ReplaceAll(doubter.DoubtRegistry(ctx, f.Local(settings)), "NAME", registry.Name)
+	return doubter.DoubtRegistry(ctx, registry.Name, f.Local(settings))
 }
 
 // Permissions says who is to be permitted what.
