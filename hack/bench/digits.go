@@ -38,7 +38,7 @@ func (m *measurement) digitsLocal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.rows = append(m.rows, seconds("digits/local", value, baseline, "the same functions called in one process", ""))
+	m.rows = append(m.rows, seconds("digits/local", value, baseline, "the same functions called in one process", "≤ 1.5 × and 0.3 s"))
 	return nil
 }
 
