@@ -45,7 +45,7 @@ func killed(end *corev1.ContainerStateTerminated) string {
 	case end.Reason == "OOMKilled":
 		return "it was killed for using more memory than it may"
 	case end.ExitCode == 137:
-		return "its process was killed (SIGKILL)"
+		return "its process was killed with SIGKILL"
 	}
 	return ""
 }

@@ -37,7 +37,7 @@ func TestFormerEnd(t *testing.T) {
 			}}
 		})},
 		"it was killed for using more memory than it may": {pod("a", 1, ended(137, "OOMKilled"))},
-		"its process was killed (SIGKILL)":                {pod("a", 1, ended(137, "Error"))},
+		"its process was killed with SIGKILL":             {pod("a", 1, ended(137, "Error"))},
 		"it ended with exit code 5":                       {pod("b", 2, ended(5, "Error")), pod("a", 1, ended(1, "Error"))},
 		"its pod a did not answer any more":               {pod("a", 1, nil)},
 	} {
