@@ -134,10 +134,14 @@ func (c Catalogue) DoubtRegistry(ctx context.Context, remote Remote, s stack.Res
 		return ""
 	}
 	settings, err := c.Settings(registry)
-	if err != nil || f.Local(settings) == "" {
+	if err != nil {
 		return ""
 	}
-	return doubter.DoubtRegistry(ctx, registry.Name, f.Local(settings))
+	host := f.Local(settings)
+	if host == "" {
+		return ""
+	}
+	return doubter.DoubtRegistry(ctx, registry.Name, host)
 }
 
 // Permissions says who is to be permitted what.

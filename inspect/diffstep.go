@@ -26,12 +26,13 @@ func (d *differ) step(name string) StepDiff {
 	}
 	c := d.made(name)
 	c = append(c, d.inputs(name)...)
+	explained := len(c) > 0
 	c = append(c, handled(a, b)...)
 	c.compare(whatStatus, "", outcome(a.row), outcome(b.row))
 	if a.row.Attempt > 0 && b.row.Attempt > 0 {
 		c.compare(whatAttempts, "", strconv.Itoa(a.row.Attempt), strconv.Itoa(b.row.Attempt))
 	}
-	results := d.results(name)
+	results := d.results(name, explained)
 	c = append(c, took(a.row, b.row, len(c)+len(results) > 0)...)
 	out.Changes = append(out.Changes, append(c, results...)...)
 	return out
@@ -214,8 +215,8 @@ func ran(row driver.Step) time.Duration {
 	return row.Ended.Sub(row.Started)
 }
 
-// results compares what came of a step. Where neither its code nor its inputs tell why, it is said why.
-func (d *differ) results(name string) changes {
+// results compares what came of a step. Where what it is made of and its inputs don't explain it, it is said why.
+func (d *differ) results(name string, explained bool) changes {
 	a, b := d.a.steps[name].row.Outputs, d.b.steps[name].row.Outputs
 	c := changes{}
 	for _, output := range union(a, b) {
@@ -223,7 +224,7 @@ func (d *differ) results(name string) changes {
 			continue
 		}
 		change := artifacts(whatOutput, output, a[output], b[output])
-		if change.A != "" && change.B != "" && len(d.made(name))+len(d.inputs(name)) == 0 {
+		if change.A != "" && change.B != "" && !explained {
 			change.Because = d.because(name)
 		}
 		c = append(c, change)

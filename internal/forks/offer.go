@@ -44,15 +44,6 @@ func (s *Server) takeOffer(from *origin, o Order) bool {
 	return true
 }
 
-func (s *Server) dropOffer() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.offer != nil {
-		_ = s.offer.Socket.Close()
-		s.offer = nil
-	}
-}
-
 // fits reports whether a process that is started for an order would be the same.
 func (f *Offer) fits(o Order) bool {
 	if o.Path != f.Path || o.Dir != f.Dir || !Forks(o.Args) || len(o.Args) != 3 {

@@ -235,9 +235,12 @@ func (s *Server) Close() {
 	s.mu.Unlock()
 	s.serving.Wait()
 	s.Clear()
-	s.dropOffer()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.offer != nil {
+		_ = s.offer.Socket.Close()
+		s.offer = nil
+	}
 	for _, socket := range s.sockets {
 		_ = socket.Close()
 	}

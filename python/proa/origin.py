@@ -14,14 +14,12 @@ from __future__ import annotations
 import ast
 import gc
 import io
-import json
 import os
 import signal
 import socket
 import sys
 import threading
 import typing
-import warnings
 import weakref
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +27,7 @@ from types import FrameType, ModuleType
 from typing import Any, Dict, Iterator, List, NoReturn, Optional
 
 from proa.errors import PipelineError
+from proa.forking import fork, has_threads, read_document
 from proa.plain import is_plain, is_plain_until
 from proa.source import find_source, main_file
 
@@ -141,16 +140,13 @@ def _fork(pipeline: Any, root: Path) -> Optional[Offer]:
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     except (AttributeError, OSError, ValueError):
         return None
-    with warnings.catch_warnings():
-        # Libraries that know of forks, as OpenBLAS does, end their threads before one.
-        warnings.simplefilter("ignore")
-        child = os.fork()
+    child = fork()
     if not child:
         near.close()
         _become(far, pipeline, root)
     far.close()
     offer = Offer(child, near)
-    if len(list(Path("/proc/self/task").iterdir())) > 1:
+    if has_threads():
         offer.close()
         return None
     return offer
@@ -167,7 +163,7 @@ def _become(control: socket.socket, pipeline: Any, root: Path) -> NoReturn:
         _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not descriptors:
             os._exit(0)
-        _renew_environment(_read(descriptors[0]), root)
+        _renew_environment(read_document(descriptors[0]), root)
         os.environ["PROA_FORKS"] = str(control.detach())
         sys.argv[:] = [""]
         import runpy
@@ -176,12 +172,6 @@ def _become(control: socket.socket, pipeline: Any, root: Path) -> NoReturn:
     except Exception:
         os._exit(1)
     os._exit(0)
-
-
-def _read(file: int) -> Dict[str, str]:
-    with open(file, "rb") as stream:
-        env: Dict[str, str] = json.loads(stream.read())
-    return env
 
 
 def _renew_streams() -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
+from proa.syntax import imports
+
 #: What returns something new and changes nothing. The name of a module or class stands for all that is in it.
 _MAKERS = (
     "abc",
@@ -178,13 +180,10 @@ class _Plain:
 
 def _bindings(node: ast.AST) -> Iterator[Tuple[str, Optional[str]]]:
     """Yield the names that a node binds, and what for."""
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            first = alias.name.split(".")[0]
-            yield (alias.asname or first), (alias.name if alias.asname else first)
-    elif isinstance(node, ast.ImportFrom):
-        for alias in node.names:
-            yield (alias.asname or alias.name), (None if node.level else f"{node.module}.{alias.name}")
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        relative = getattr(node, "level", 0) > 0
+        for name, imported in imports(node, ""):
+            yield name, (None if relative else ".".join(filter(None, imported)))
     elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
         yield node.name, None
     elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

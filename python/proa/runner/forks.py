@@ -15,10 +15,10 @@ import os
 import select
 import socket
 import sys
-import warnings
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from proa.forking import fork, has_threads, read_document
 from proa.runner import chance
 from proa.runner.folders import Folders
 from proa.runner.keeper import Linux, die_with, keep
@@ -40,7 +40,7 @@ def serve(number: str, run: Callable[[Modules], int]) -> int:
             os._exit(0)
         connection, output, file = socket.socket(fileno=descriptors[0]), descriptors[1], descriptors[2]
         _reap()
-        order = _read(file)
+        order = read_document(file)
         reason = server.refusal(order)
         server.tidy()
         if reason:
@@ -153,12 +153,6 @@ class _Server:
         return self._modules
 
 
-def _read(file: int) -> Dict[str, Any]:
-    with open(file, "rb") as stream:
-        order: Dict[str, Any] = json.loads(stream.read())
-    return order
-
-
 def _tell(connection: socket.socket, message: Dict[str, Any]) -> None:
     try:
         connection.sendall(json.dumps(message).encode() + b"\n")
@@ -173,14 +167,11 @@ def _unfit() -> str:
     temp = Path(os.environ.get("TMPDIR") or "/nonexistent")
     if temp.is_dir() and any(temp.iterdir()):
         return "importing it makes temporary files"
-    # Libraries that know of forks, as OpenBLAS does, end their threads before one.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        child = os.fork()
+    child = fork()
     if not child:
         os._exit(0)
     os.waitpid(child, 0)
-    if len(list(Path("/proc/self/task").iterdir())) > 1:
+    if has_threads():
         return "importing it starts threads"
     return ""
 
